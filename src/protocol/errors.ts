@@ -1,0 +1,60 @@
+/** What can go wrong in operation. A code is part of the contract: add, never rename. */
+export type ErrorCode =
+  // Consensus
+  | 'NOT_LEADER'
+  | 'NO_QUORUM'
+  | 'BUSY'
+  | 'PROPOSAL_DROPPED'
+  | 'PROPOSAL_TOO_LARGE'
+  | 'TRANSFER_IN_PROGRESS'
+  | 'TRANSFER_FAILED'
+  | 'STOPPED'
+  | 'TIMEOUT'
+  // Tasks
+  | 'UNKNOWN_TASK'
+  | 'DUPLICATE_TASK'
+  | 'UNKNOWN_DEPENDENCY'
+  | 'CYCLIC_DEPENDENCY'
+  | 'STALE_FENCE'
+  | 'NOTHING_READY'
+  | 'NOT_CLAIMABLE'
+  | 'WRONG_STATE'
+  | 'UNKNOWN_INSTANCE'
+  | 'UNKNOWN_RESERVATION'
+  | 'RESERVED'
+  | 'STALE_EXPIRY'
+  | 'SESSION_EXPIRED'
+  | 'LIMIT_EXCEEDED'
+  | 'PAUSED'
+  // Storage and transport
+  | 'DATA_LOCKED'
+  | 'DATA_DAMAGED'
+  | 'DATA_FOREIGN'
+  | 'DISK_FAILED'
+  | 'PORT_IN_USE'
+  | 'WRONG_CLUSTER'
+  | 'WRONG_PROTOCOL'
+  | 'UNKNOWN_NODE'
+  | 'UNAUTHORIZED'
+  | 'MALFORMED'
+  // People's input
+  | 'BAD_INPUT'
+  | 'ALREADY_RUNNING'
+  | 'NOT_RUNNING'
+  | 'HOOK_DENIED';
+
+/**
+ * The one error class for operation. The message says what was expected, what came, and
+ * what to do next; `details` carries the same facts for programs.
+ */
+export class SwarmError extends Error {
+  override readonly name = 'SwarmError';
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(message);
+    this.code = code;
+    this.details = details;
+  }
+}

@@ -1,0 +1,47 @@
+import type { NodeId, Term } from './ids.ts';
+
+/** What must be on disk before a vote or an answer leaves the node. Figure 2, "Persistent state". */
+export interface HardState {
+  readonly term: Term;
+  readonly votedFor: NodeId | undefined;
+}
+
+/**
+ * Who votes and who only learns. While `votersOutgoing` is not empty the configuration is
+ * joint, and every decision needs a majority of both halves. §6
+ */
+export interface Configuration {
+  readonly voters: readonly NodeId[];
+  readonly votersOutgoing: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+  /** Voters of the outgoing half that become learners when the joint phase ends. */
+  readonly learnersNext: readonly NodeId[];
+  readonly autoLeave: boolean;
+}
+
+/** A plain configuration of `voters` and `learners`. */
+export function configuration(voters: readonly NodeId[], learners: readonly NodeId[] = []): Configuration {
+  return { voters, votersOutgoing: [], learners, learnersNext: [], autoLeave: false };
+}
+
+/** True when `id` votes in either half. */
+export function isVoter(config: Configuration, id: NodeId): boolean {
+  return config.voters.includes(id) || config.votersOutgoing.includes(id);
+}
+
+/** Every node that receives the log, each once: voters of both halves, then learners. */
+export function members(config: Configuration): readonly NodeId[] {
+  return [
+    ...new Set([...config.voters, ...config.votersOutgoing, ...config.learners, ...config.learnersNext]),
+  ];
+}
+
+/**
+ * How willingly a node stands for election.
+ *
+ * - `eligible`: campaigns on its own time-out.
+ * - `last-resort`: waits several time-outs longer, and hands leadership over once an eligible
+ *   voter has caught up.
+ * - `never`: votes, but does not campaign.
+ */
+export type Standing = 'eligible' | 'last-resort' | 'never';

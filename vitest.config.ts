@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config';
+
+/** Real processes are slow to start on two cores; nothing in the tests depends on these bounds. */
+const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/architecture.test.ts', 'test/process/**', 'test/chaos/**'],
+          ...patience,
+        },
+      },
+      { test: { name: 'architecture', include: ['test/architecture.test.ts'], ...patience } },
+      {
+        test: {
+          name: 'process',
+          include: ['test/process/**/*.test.ts'],
+          fileParallelism: false,
+          ...patience,
+        },
+      },
+    ],
+  },
+});
