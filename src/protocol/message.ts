@@ -70,6 +70,12 @@ export interface HeartbeatResponse extends Envelope {
   readonly standing: Standing;
 }
 
+/** Tells a follower at once what is committed when no append is on its way; wants no answer. §5.3 */
+export interface CommitNotice extends Envelope {
+  readonly type: 'commit-notice';
+  readonly commitIndex: LogIndex;
+}
+
 /** A follower asks its leader for a read index; `context` is unique per attempt. Thesis §6.4 */
 export interface ReadRequest extends Envelope {
   readonly type: 'read-request';
@@ -113,6 +119,7 @@ export type Message =
   | AppendResponse
   | Heartbeat
   | HeartbeatResponse
+  | CommitNotice
   | ReadRequest
   | ReadResponse
   | TimeoutNow

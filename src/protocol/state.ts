@@ -1,9 +1,26 @@
-import type { NodeId, Term } from './ids.ts';
+import type { Entry } from './entry.ts';
+import type { LogIndex, NodeId, Term } from './ids.ts';
 
 /** What must be on disk before a vote or an answer leaves the node. Figure 2, "Persistent state". */
 export interface HardState {
   readonly term: Term;
   readonly votedFor: NodeId | undefined;
+}
+
+/**
+ * One write of the Raft core. Parts that are absent do not change.
+ *
+ * Order within a write: cut the log from `truncateFrom` on, append `entries`, replace the hard state;
+ * after a crash either a prefix of the writes is there, or all of them.
+ */
+export interface LogWrite {
+  /** Counts up by one per write of a node's life; `onDurable` answers with it. */
+  readonly sequence: number;
+  readonly hardState: HardState | undefined;
+  /** First index that is no longer part of the log. Entries at and above it are forgotten. */
+  readonly truncateFrom: LogIndex | undefined;
+  /** Contiguous; the first follows what is left of the log. */
+  readonly entries: readonly Entry[];
 }
 
 /**

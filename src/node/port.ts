@@ -1,0 +1,83 @@
+import type { Entry } from '../protocol/entry.ts';
+import type { SwarmError } from '../protocol/errors.ts';
+import type { ClusterId, LogIndex, Millis, NodeId, Term } from '../protocol/ids.ts';
+import type { Configuration } from '../protocol/state.ts';
+
+/** What the log drives. Deterministic: equal entries in equal order give equal states and results. */
+export interface StateMachine<Result = unknown> {
+  /** Called once per committed `command` entry, in index order. Never throws for bad commands: a result says so. */
+  apply(entry: Entry): Result;
+}
+
+/** Time and chance, passed in so that a simulator can own both. */
+export interface Clock {
+  /** Monotonic. */
+  now(): Millis;
+  /** Calls back once at or after `at` (same scale as `now`). The returned function cancels. */
+  setTimer(at: Millis, callback: () => void): () => void;
+  /** Runs `callback` after the events that are at hand now have been taken in: the end of a loop turn. */
+  defer(callback: () => void): void;
+}
+
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: SwarmError };
+
+/** The outcome of one command: where it stands in the log and what the state machine said. */
+export interface Applied<Result> {
+  readonly index: LogIndex;
+  readonly result: Result;
+}
+
+export interface PeerStatus {
+  readonly id: NodeId;
+  readonly matchIndex: LogIndex;
+  readonly mode: 'probe' | 'replicate';
+  readonly lastContactMs: Millis | undefined;
+}
+
+export interface NodeStatus {
+  readonly id: NodeId;
+  readonly clusterId: ClusterId;
+  readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
+  readonly term: Term;
+  readonly leaderId: NodeId | undefined;
+  readonly commitIndex: LogIndex;
+  readonly appliedIndex: LogIndex;
+  readonly lastIndex: LogIndex;
+  readonly configuration: Configuration;
+  /** Elections this node has won since it started. */
+  readonly electionsWon: number;
+  /** Only on the leader. */
+  readonly peers: readonly PeerStatus[];
+}
+
+export interface NodeListener<Result> {
+  /** After every applied entry, in index order, `noop` and `config` entries included (then without result). */
+  onApplied?(entry: Entry, result: Result | undefined): void;
+  /** Role, term or leader changed. */
+  onRoleChanged?(status: NodeStatus): void;
+  /** The node has stopped by itself (its disk failed, an invariant broke). */
+  onStopped?(error: Error): void;
+}
+
+/**
+ * A running Raft node. Callbacks are called exactly once. After `stop` or a crash every pending
+ * one gets `STOPPED`.
+ */
+export interface RaftNode<Result> {
+  readonly id: NodeId;
+  /**
+   * Replicates one command, through the leader if this node is not it. `PROPOSAL_DROPPED`: another
+   * leader's entry took the place, nothing was applied, propose again. `TIMEOUT`: the outcome is not
+   * known; a retry must be recognisable by the state machine (client session, idempotency key).
+   */
+  propose(command: Uint8Array, done: (outcome: Outcome<Applied<Result>>) => void): void;
+  /** Linearizable read: calls back once this node's state machine holds everything committed before the call. §8 */
+  readBarrier(done: (outcome: Outcome<LogIndex>) => void): void;
+  /** Leader only: hands leadership to `target`, or to the most caught-up eligible voter. Thesis §3.10 */
+  transfer(target: NodeId | undefined, done: (outcome: Outcome<NodeId>) => void): void;
+  status(): NodeStatus;
+  /** Hands leadership over first if this node leads and somebody can take it. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,24 @@
+import type { NodeId } from '../protocol/ids.ts';
+import type { Message } from '../protocol/message.ts';
+
+export interface TransportListener {
+  /** One frame of a peer: the messages in the order in which they were sent. */
+  onMessages(from: NodeId, messages: readonly Message[]): void;
+  onLinkOpened(peer: NodeId): void;
+  /** Once per opened link. A killed peer is noticed here long before a time-out. */
+  onLinkClosed(peer: NodeId): void;
+}
+
+/**
+ * Links to the peers of one node. Delivery is at most once and unordered across reconnects: Raft
+ * repairs the rest.
+ */
+export interface Transport {
+  /** Must be called once, before the first `send`. */
+  start(listener: TransportListener): void;
+  /** Who must be reachable from now on: links to others close, links to newcomers open. */
+  setPeers(peers: readonly NodeId[]): void;
+  /** Sends one frame. Dropped when the link is down or its buffer is full; never blocks. */
+  send(to: NodeId, messages: readonly Message[]): void;
+  close(): Promise<void>;
+}
