@@ -58,3 +58,8 @@ export class SwarmError extends Error {
     this.details = details;
   }
 }
+
+/** What a call that may be refused gives back where throwing would be too far from the asker. */
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: SwarmError };
