@@ -1,0 +1,251 @@
+import type { Entry } from '../protocol/entry.ts';
+import { INDEX_ZERO, type LogIndex, type Millis, type NodeId, type Term } from '../protocol/ids.ts';
+import { invariant } from '../protocol/invariant.ts';
+import type { Message } from '../protocol/message.ts';
+import type { Configuration, HardState, LogWrite } from '../protocol/state.ts';
+import type { RaftConfig } from './config.ts';
+import type { Effects, ProposalReply, ReadReply, TransferReply } from './effects.ts';
+import { RaftLog } from './log.ts';
+import type { ProgressMap } from './progress.ts';
+import type { Random } from './random.ts';
+
+export interface Follower {
+  readonly kind: 'follower';
+  leaderId: NodeId | undefined;
+  /** Last word of the leader; undefined once its link closed, for then it is not protected any more. */
+  leaderContactAt: Millis | undefined;
+  /** How long this node bears silence; drawn anew with each leader. */
+  patienceMs: Millis;
+  electionDeadline: Millis;
+}
+
+/** A round of pre-votes (thesis §9.6) or of votes (§5.2). */
+export interface Campaign {
+  readonly kind: 'pre-candidate' | 'candidate';
+  readonly votes: Map<NodeId, boolean>;
+  readonly transfer: boolean;
+  readonly roundDeadline: Millis;
+  /** The own vote counts once this write is durable. */
+  readonly ownVoteSequence: number;
+}
+
+export interface PendingRead {
+  /** The heartbeat round that must be answered by a quorum. Thesis §6.4 */
+  readonly round: number;
+  readonly index: LogIndex;
+  readonly context: number;
+  readonly from: NodeId;
+}
+
+export interface Transfer {
+  readonly target: NodeId;
+  readonly deadline: Millis;
+  sent: boolean;
+}
+
+/** What the leader keeps of one peer besides its log progress. */
+export interface PeerContact {
+  lastContactAt: Millis;
+  answeredRound: number;
+  /** Commit index this peer has been told. */
+  toldCommit: LogIndex;
+}
+
+export interface Leader {
+  readonly kind: 'leader';
+  readonly progress: ProgressMap;
+  readonly contacts: Map<NodeId, PeerContact>;
+  heartbeatDeadline: Millis;
+  round: number;
+  reads: PendingRead[];
+  transfer: Transfer | undefined;
+  /** A last-resort leader does not try the next hand-over before this. */
+  handOverNotBefore: Millis;
+  uncommittedBytes: number;
+}
+
+export type Role = Follower | Campaign | Leader;
+
+/**
+ * The whole state of one node's consensus, and the effects of the step under way. The files of this
+ * folder are functions over it; `raft.ts` composes them.
+ */
+export interface Core {
+  readonly id: NodeId;
+  readonly config: RaftConfig;
+  readonly random: Random;
+  readonly log: RaftLog;
+  readonly openLinks: Set<NodeId>;
+  now: Millis;
+  term: Term;
+  votedFor: NodeId | undefined;
+  membership: Configuration;
+  role: Role;
+  /** Voting rounds lost since a leader was last heard: widens the random range. */
+  lostRounds: number;
+  /** True while silence is certain (start, closed link): campaigns use the hasty range. */
+  hasty: boolean;
+  readonly durability: Durability;
+  readonly out: Outbox;
+}
+
+/** How far the own disk has come. Writes complete in order, but a cut may overtake a completion. */
+export interface Durability {
+  issued: number;
+  completed: number;
+  durableIndex: LogIndex;
+  /** Last index each write under way reaches, clamped when the log is cut below it. */
+  pending: { readonly sequence: number; lastIndex: LogIndex }[];
+}
+
+/** Effects gathered during one step. */
+export interface Outbox {
+  hardStateChanged: boolean;
+  truncateFrom: LogIndex | undefined;
+  appended: Entry[];
+  messages: Message[];
+  messagesOnceDurable: Message[];
+  committedFrom: LogIndex;
+  proposal: ProposalReply | undefined;
+  reads: ReadReply[];
+  transfer: TransferReply | undefined;
+}
+
+export interface CoreOptions {
+  readonly id: NodeId;
+  readonly config: RaftConfig;
+  readonly random: Random;
+  readonly now: Millis;
+  readonly hardState: HardState;
+  readonly entries: readonly Entry[];
+  /** In force while the log holds no configuration. */
+  readonly bootstrap: Configuration;
+}
+
+/** A follower that knows no leader. */
+export function createCore(options: CoreOptions): Core {
+  const log = new RaftLog(options.entries);
+  const role: Follower = {
+    kind: 'follower',
+    leaderId: undefined,
+    leaderContactAt: undefined,
+    patienceMs: Number.POSITIVE_INFINITY,
+    electionDeadline: Number.POSITIVE_INFINITY,
+  };
+  return {
+    id: options.id,
+    config: options.config,
+    random: options.random,
+    log,
+    openLinks: new Set(),
+    now: options.now,
+    term: options.hardState.term,
+    votedFor: options.hardState.votedFor,
+    membership: options.bootstrap,
+    role,
+    lostRounds: 0,
+    hasty: false,
+    durability: { issued: 0, completed: 0, durableIndex: log.lastIndex, pending: [] },
+    out: emptyOutbox(INDEX_ZERO),
+  };
+}
+
+function emptyOutbox(commitIndex: LogIndex): Outbox {
+  return {
+    hardStateChanged: false,
+    truncateFrom: undefined,
+    appended: [],
+    messages: [],
+    messagesOnceDurable: [],
+    committedFrom: commitIndex,
+    proposal: undefined,
+    reads: [],
+    transfer: undefined,
+  };
+}
+
+/** Enters a new term without a vote. §5.1 */
+export function enterTerm(core: Core, term: Term): void {
+  invariant(term > core.term, 'terms only rise');
+  core.term = term;
+  core.votedFor = undefined;
+  core.out.hardStateChanged = true;
+}
+
+/** Casts the vote of this term. At most one, for ever. §5.2 */
+export function castVote(core: Core, candidate: NodeId): void {
+  invariant(core.votedFor === undefined || core.votedFor === candidate, 'one vote a term');
+  if (core.votedFor === candidate) return;
+  core.votedFor = candidate;
+  core.out.hardStateChanged = true;
+}
+
+export function appendToLog(core: Core, entries: readonly Entry[]): void {
+  core.log.append(entries);
+  for (const entry of entries) core.out.appended.push(entry);
+}
+
+/** Cuts the log; what of it was on its way to the disk does not count any more when it gets there. */
+export function truncateLog(core: Core, from: LogIndex): void {
+  invariant(core.out.appended.length === 0, 'a step cuts before it appends');
+  core.log.truncate(from);
+  core.out.truncateFrom = from;
+  const last = (from - 1) as LogIndex;
+  const { durability } = core;
+  durability.durableIndex = Math.min(durability.durableIndex, last) as LogIndex;
+  for (const write of durability.pending) write.lastIndex = Math.min(write.lastIndex, last) as LogIndex;
+}
+
+/** True once an entry of this term is committed: before that a read index could be stale. §8 */
+export function hasCommittedInTerm(core: Core): boolean {
+  return core.log.termAt(core.log.commitIndex) === core.term;
+}
+
+/** Takes in that the disk has come to `sequence`. */
+export function noteDurable(core: Core, sequence: number): void {
+  const { durability } = core;
+  invariant(sequence <= durability.issued, 'the disk completes only what it was given');
+  durability.completed = Math.max(durability.completed, sequence);
+  while (durability.pending[0] !== undefined && durability.pending[0].sequence <= sequence) {
+    durability.durableIndex = durability.pending[0].lastIndex;
+    durability.pending.shift();
+  }
+}
+
+/** The number the write of the step under way has, or would have. */
+export function currentWriteSequence(core: Core): number {
+  return core.durability.issued + 1;
+}
+
+/** Closes the step: what was gathered becomes its effects. */
+export function takeEffects(core: Core, deadline: Millis): Effects {
+  const { out } = core;
+  const effects: Effects = {
+    write: takeWrite(core),
+    messages: out.messages,
+    messagesOnceDurable: out.messagesOnceDurable,
+    committed:
+      core.log.commitIndex > out.committedFrom
+        ? core.log.range((out.committedFrom + 1) as LogIndex, core.log.commitIndex)
+        : [],
+    proposal: out.proposal,
+    reads: out.reads,
+    transfer: out.transfer,
+    deadline,
+  };
+  Object.assign(out, emptyOutbox(core.log.commitIndex));
+  return effects;
+}
+
+function takeWrite(core: Core): LogWrite | undefined {
+  const { out, durability } = core;
+  if (!out.hardStateChanged && out.truncateFrom === undefined && out.appended.length === 0) return undefined;
+  durability.issued += 1;
+  durability.pending.push({ sequence: durability.issued, lastIndex: core.log.lastIndex });
+  return {
+    sequence: durability.issued,
+    hardState: out.hardStateChanged ? { term: core.term, votedFor: core.votedFor } : undefined,
+    truncateFrom: out.truncateFrom,
+    entries: out.appended,
+  };
+}

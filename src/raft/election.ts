@@ -1,0 +1,139 @@
+import type { Millis, NodeId, Term } from '../protocol/ids.ts';
+import type { VoteRequest } from '../protocol/message.ts';
+import { isVoter } from '../protocol/state.ts';
+import { type Core, castVote, enterTerm, type Follower } from './core.ts';
+import { voteResult } from './quorum.ts';
+import { electionPatience } from './timeouts.ts';
+
+/** Follows `leaderId` (or nobody known) in `term`, which may be the present one. §5.1 */
+export function becomeFollower(core: Core, term: Term, leaderId: NodeId | undefined): void {
+  if (term > core.term) enterTerm(core, term);
+  dropLeadership(core);
+  core.role = followerRole(core, leaderId);
+  if (leaderId !== undefined) noteLeaderContact(core, core.role);
+}
+
+/** A fresh follower, as at the start of a node. */
+export function followerRole(core: Core, leaderId: NodeId | undefined): Follower {
+  const patienceMs = electionPatience(core);
+  return {
+    kind: 'follower',
+    leaderId,
+    leaderContactAt: undefined,
+    patienceMs,
+    electionDeadline: core.now + patienceMs,
+  };
+}
+
+/** Reads that wait for a quorum's word are refused: only a leader may answer them. */
+function dropLeadership(core: Core): void {
+  if (core.role.kind !== 'leader') return;
+  for (const read of core.role.reads) {
+    if (read.from === core.id) core.out.reads.push({ context: read.context, index: undefined });
+  }
+  if (core.role.transfer !== undefined && !core.role.transfer.sent) {
+    core.out.transfer = {
+      kind: 'refused',
+      code: 'TRANSFER_FAILED',
+      reason: 'leadership was lost while the target caught up',
+    };
+  }
+}
+
+/** The leader has spoken: silence is counted afresh, and lost rounds are forgotten. */
+export function noteLeaderContact(core: Core, follower: Follower): void {
+  if (core.hasty || core.lostRounds > 0) {
+    core.hasty = false;
+    core.lostRounds = 0;
+    follower.patienceMs = electionPatience(core);
+  }
+  follower.leaderContactAt = core.now;
+  follower.electionDeadline = core.now + follower.patienceMs;
+}
+
+/**
+ * True while a live leader must not be disturbed: votes are refused unseen. §6 (end), thesis §4.2.3
+ *
+ * The leader itself may ask (it is none any more then), and so may whoever it handed over to.
+ */
+export function isLeaderProtected(core: Core, request: VoteRequest): boolean {
+  if (request.transfer) return false;
+  if (core.role.kind === 'leader') return true;
+  if (core.role.kind !== 'follower') return false;
+  const { leaderId, leaderContactAt } = core.role;
+  if (leaderId === undefined || leaderId === request.from || leaderContactAt === undefined) return false;
+  return core.now - leaderContactAt < core.config.electionTimeoutMinMs;
+}
+
+/**
+ * Answers a vote or a pre-vote of the present term or, for a pre-vote, of one to come. A pre-vote
+ * changes nothing here: neither term nor vote nor the time of last contact.
+ */
+export function answerVoteRequest(core: Core, request: VoteRequest): void {
+  const upToDate = core.log.isUpToDate(request.lastLogTerm, request.lastLogIndex);
+  if (request.type === 'pre-vote-request') {
+    const granted = upToDate && request.term > core.term;
+    core.out.messagesOnceDurable.push({
+      type: 'pre-vote-response',
+      from: core.id,
+      to: request.from,
+      term: granted ? request.term : core.term,
+      granted,
+    });
+    return;
+  }
+  const granted = upToDate && isFreeToVote(core, request.from);
+  if (granted) {
+    castVote(core, request.from);
+    // §5.2: granting a vote counts as hearing from somebody; give the candidate its time.
+    if (core.role.kind === 'follower') core.role.electionDeadline = core.now + core.role.patienceMs;
+  }
+  core.out.messagesOnceDurable.push({
+    type: 'vote-response',
+    from: core.id,
+    to: request.from,
+    term: core.term,
+    granted,
+  });
+}
+
+/** §5.2: first come, first served; and nobody is elected beside a leader of this very term. */
+function isFreeToVote(core: Core, candidate: NodeId): boolean {
+  if (core.votedFor !== undefined) return core.votedFor === candidate;
+  return core.role.kind !== 'leader' && !(core.role.kind === 'follower' && core.role.leaderId !== undefined);
+}
+
+/** Refuses a request of an older term and tells the present one. §5.1 */
+export function refuseStaleVote(core: Core, request: VoteRequest): void {
+  core.out.messagesOnceDurable.push({
+    type: request.type === 'vote-request' ? 'vote-response' : 'pre-vote-response',
+    from: core.id,
+    to: request.from,
+    term: core.term,
+    granted: false,
+  });
+}
+
+/**
+ * Silence is certain (a closed link, a start with a quorum in reach): stand soon instead of after a
+ * full time-out. Pre-vote and leader protection still decide, so this weakens nothing.
+ */
+export function hasten(core: Core): void {
+  if (core.role.kind !== 'follower' || !isVoter(core.membership, core.id)) return;
+  core.hasty = true;
+  core.lostRounds = 0;
+  core.role.patienceMs = electionPatience(core);
+  core.role.electionDeadline = Math.min(core.role.electionDeadline, core.now + core.role.patienceMs);
+}
+
+/** True when this node and the peers its links reach could elect a leader. */
+export function reachesQuorum(core: Core): boolean {
+  const reachable = new Map<NodeId, boolean>([[core.id, true]]);
+  for (const peer of core.openLinks) reachable.set(peer, true);
+  return voteResult(core.membership, reachable) === 'won';
+}
+
+/** When a node in `role` wants to be woken to stand for election; Infinity for learners. */
+export function electionDeadline(core: Core, follower: Follower): Millis {
+  return isVoter(core.membership, core.id) ? follower.electionDeadline : Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,158 @@
+import { type Entry, entrySize, NO_DATA } from '../protocol/entry.ts';
+import type { LogIndex, Millis, NodeId } from '../protocol/ids.ts';
+import type { AppendResponse, HeartbeatResponse } from '../protocol/message.ts';
+import { members } from '../protocol/state.ts';
+import { appendToLog, type Core, type Leader } from './core.ts';
+import { becomeFollower } from './election.ts';
+import { initialProgress, onAccepted, onHeartbeatAnswered, onRejected } from './progress.ts';
+import { quorumValue } from './quorum.ts';
+import { releaseReads } from './reads.ts';
+import { broadcastHeartbeat, replicateTo, replicateToAll, verifyPipeline } from './replication.ts';
+import { advanceTransfer, considerHandOver } from './transfer.ts';
+
+/** Wins the election: begins replication and lays a no-op at the start of the term. §5.2, §8 */
+export function becomeLeader(core: Core): void {
+  const peers = members(core.membership).filter((id) => id !== core.id);
+  const leader: Leader = {
+    kind: 'leader',
+    progress: new Map(peers.map((id) => [id, initialProgress(core.log.lastIndex)])),
+    contacts: new Map(
+      peers.map((id) => [id, { lastContactAt: core.now, answeredRound: 0, toldCommit: 0 as LogIndex }]),
+    ),
+    heartbeatDeadline: core.now + core.config.heartbeatIntervalMs,
+    round: 0,
+    reads: [],
+    transfer: undefined,
+    handOverNotBefore: core.now + core.config.electionTimeoutMaxMs,
+    uncommittedBytes: 0,
+  };
+  core.role = leader;
+  core.hasty = false;
+  core.lostRounds = 0;
+  appendAsLeader(core, leader, [noop(core)]);
+}
+
+function noop(core: Core): Entry {
+  return { index: (core.log.lastIndex + 1) as LogIndex, term: core.term, kind: 'noop', data: NO_DATA };
+}
+
+/** Appends `commands` as one batch, or refuses all of them. */
+export function propose(core: Core, leader: Leader, commands: readonly Uint8Array[]): void {
+  if (leader.transfer !== undefined) {
+    core.out.proposal = { kind: 'refused', code: 'TRANSFER_IN_PROGRESS' };
+    return;
+  }
+  if (leader.uncommittedBytes > core.config.maxUncommittedBytes) {
+    core.out.proposal = { kind: 'refused', code: 'BUSY' };
+    return;
+  }
+  const firstIndex = (core.log.lastIndex + 1) as LogIndex;
+  const entries = commands.map(
+    (data, at): Entry => ({ index: (firstIndex + at) as LogIndex, term: core.term, kind: 'command', data }),
+  );
+  core.out.proposal = { kind: 'appended', firstIndex };
+  appendAsLeader(core, leader, entries);
+}
+
+function appendAsLeader(core: Core, leader: Leader, entries: readonly Entry[]): void {
+  appendToLog(core, entries);
+  for (const entry of entries) leader.uncommittedBytes += entrySize(entry);
+  replicateToAll(core, leader);
+}
+
+export function onAppendResponse(core: Core, leader: Leader, response: AppendResponse): void {
+  const progress = leader.progress.get(response.from);
+  if (progress === undefined) return;
+  noteContact(core, leader, response.from);
+  const { result } = response;
+  if (result.kind === 'accepted') {
+    leader.progress.set(response.from, onAccepted(progress, result.matchIndex));
+    if (advanceCommit(core, leader)) replicateToAll(core, leader);
+    advanceTransfer(core, leader);
+  } else {
+    const agreement = core.log.agreementBelow(result.hintIndex, result.hintTerm).index;
+    leader.progress.set(response.from, onRejected(progress, result.rejectedIndex, agreement));
+  }
+  replicateTo(core, leader, response.from);
+}
+
+export function onHeartbeatResponse(core: Core, leader: Leader, response: HeartbeatResponse): void {
+  const progress = leader.progress.get(response.from);
+  const contact = leader.contacts.get(response.from);
+  if (progress === undefined || contact === undefined) return;
+  noteContact(core, leader, response.from);
+  contact.answeredRound = Math.max(contact.answeredRound, response.round);
+  releaseReads(core, leader);
+  leader.progress.set(response.from, onHeartbeatAnswered(progress));
+  if (progress.mode === 'probe') replicateTo(core, leader, response.from);
+  else if (progress.matchIndex < core.log.lastIndex) verifyPipeline(core, leader, response.from);
+  considerHandOver(core, leader, response);
+}
+
+/** The own disk has come further: that counts like any other node's. */
+export function onLeaderDurable(core: Core, leader: Leader): void {
+  if (advanceCommit(core, leader)) replicateToAll(core, leader);
+}
+
+function noteContact(core: Core, leader: Leader, peer: NodeId): void {
+  const contact = leader.contacts.get(peer);
+  if (contact !== undefined) contact.lastContactAt = core.now;
+}
+
+/** Commits what a quorum holds durably. Returns whether anything is new. */
+function advanceCommit(core: Core, leader: Leader): boolean {
+  const { log, durability } = core;
+  const held = quorumValue(core.membership, (id) =>
+    id === core.id ? durability.durableIndex : (leader.progress.get(id)?.matchIndex ?? 0),
+  );
+  const index = Math.min(held, log.lastIndex) as LogIndex;
+  if (index <= log.commitIndex) return false;
+  // Counting replicas commits only entries of our own term; older ones commit with them. Otherwise
+  // Figure 8 could erase a committed entry. §5.4.2
+  if (log.termAt(index) !== core.term) return false;
+  for (const entry of log.range((log.commitIndex + 1) as LogIndex, index)) {
+    if (entry.term === core.term) leader.uncommittedBytes -= entrySize(entry);
+  }
+  log.commit(index);
+  return true;
+}
+
+/** When a leader that hears nothing from a quorum must have stepped down. Thesis §6.2 */
+export function quorumDeadline(core: Core, leader: Leader): Millis {
+  const heardAt = quorumValue(core.membership, (id) =>
+    id === core.id ? Number.POSITIVE_INFINITY : (leader.contacts.get(id)?.lastContactAt ?? 0),
+  );
+  return heardAt + core.config.electionTimeoutMaxMs;
+}
+
+/** Fires what is due: check-quorum, the end of a hand-over, the heartbeat. */
+export function onLeaderTick(core: Core, leader: Leader): void {
+  if (core.now >= quorumDeadline(core, leader)) {
+    becomeFollower(core, core.term, undefined);
+    return;
+  }
+  if (leader.transfer !== undefined && core.now >= leader.transfer.deadline) {
+    if (!leader.transfer.sent) {
+      core.out.transfer = {
+        kind: 'refused',
+        code: 'TRANSFER_FAILED',
+        reason: `${leader.transfer.target} did not catch up in time`,
+      };
+    }
+    leader.transfer = undefined;
+  }
+  if (core.now >= leader.heartbeatDeadline) {
+    leader.heartbeatDeadline = core.now + core.config.heartbeatIntervalMs;
+    broadcastHeartbeat(core, leader);
+  }
+}
+
+/** The earliest of the leader's deadlines. */
+export function leaderDeadline(core: Core, leader: Leader): Millis {
+  if (leader.progress.size === 0) return Number.POSITIVE_INFINITY;
+  return Math.min(
+    leader.heartbeatDeadline,
+    quorumDeadline(core, leader),
+    leader.transfer?.deadline ?? Number.POSITIVE_INFINITY,
+  );
+}

@@ -1,0 +1,73 @@
+import type { NodeId } from '../protocol/ids.ts';
+import type { ReadRequest, ReadResponse } from '../protocol/message.ts';
+import { type Core, hasCommittedInTerm, type Leader } from './core.ts';
+import { quorumValue } from './quorum.ts';
+import { broadcastHeartbeat } from './replication.ts';
+
+interface ReadWanted {
+  readonly context: number;
+  readonly from: NodeId;
+}
+
+/** A read of this node's own: the leader confirms it, a follower asks its leader. Thesis §6.4 */
+export function requestRead(core: Core, context: number): void {
+  if (core.role.kind === 'leader') {
+    admitRead(core, core.role, { context, from: core.id });
+  } else if (core.role.kind === 'follower' && core.role.leaderId !== undefined) {
+    const to = core.role.leaderId;
+    core.out.messages.push({ type: 'read-request', from: core.id, to, term: core.term, context });
+  } else {
+    core.out.reads.push({ context, index: undefined });
+  }
+}
+
+/** A follower asks. */
+export function onReadRequest(core: Core, request: ReadRequest): void {
+  const wanted = { context: request.context, from: request.from };
+  if (core.role.kind === 'leader') admitRead(core, core.role, wanted);
+  else answer(core, wanted, undefined);
+}
+
+/** The leader answered a read of ours. */
+export function onReadResponse(core: Core, response: ReadResponse): void {
+  core.out.reads.push({ context: response.context, index: response.index });
+}
+
+function admitRead(core: Core, leader: Leader, wanted: ReadWanted): void {
+  // Before this term has committed, our commit index may lie behind what an earlier leader
+  // acknowledged. §8
+  if (!hasCommittedInTerm(core) || leader.reads.length >= core.config.maxPendingReads) {
+    answer(core, wanted, undefined);
+    return;
+  }
+  leader.round += 1;
+  leader.reads.push({ ...wanted, round: leader.round, index: core.log.commitIndex });
+  broadcastHeartbeat(core, leader);
+  releaseReads(core, leader);
+}
+
+/** Releases every read whose round a quorum has answered: at that time nobody else led. */
+export function releaseReads(core: Core, leader: Leader): void {
+  if (leader.reads.length === 0) return;
+  const confirmed = quorumValue(core.membership, (id) =>
+    id === core.id ? Number.POSITIVE_INFINITY : (leader.contacts.get(id)?.answeredRound ?? 0),
+  );
+  while (leader.reads[0] !== undefined && leader.reads[0].round <= confirmed) {
+    const read = leader.reads.shift();
+    if (read !== undefined) answer(core, read, read.index);
+  }
+}
+
+function answer(core: Core, wanted: ReadWanted, index: ReadResponse['index']): void {
+  const { context, from } = wanted;
+  if (from === core.id) core.out.reads.push({ context, index });
+  else
+    core.out.messages.push({
+      type: 'read-response',
+      from: core.id,
+      to: from,
+      term: core.term,
+      context,
+      index,
+    });
+}

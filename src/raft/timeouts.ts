@@ -1,0 +1,38 @@
+import type { Millis } from '../protocol/ids.ts';
+import type { RaftConfig } from './config.ts';
+import type { Core } from './core.ts';
+
+interface Range {
+  readonly min: Millis;
+  readonly max: Millis;
+}
+
+function range(config: RaftConfig, hasty: boolean): Range {
+  return hasty
+    ? { min: config.hastyTimeoutMinMs, max: config.hastyTimeoutMaxMs }
+    : { min: config.electionTimeoutMinMs, max: config.electionTimeoutMaxMs };
+}
+
+/**
+ * How long this node waits before it campaigns: random, so that votes rarely split (§5.2); wider with
+ * every lost round; longer for a lower rank, and much longer for a node of last resort. Infinity for
+ * a node that never stands.
+ */
+export function electionPatience(core: Core): Millis {
+  const { config } = core;
+  if (config.standing === 'never') return Number.POSITIVE_INFINITY;
+  const { min, max } = range(config, core.hasty);
+  const width = (max - min) * 2 ** Math.min(core.lostRounds, config.maxBackoffDoublings);
+  const rankDelay = (config.rank * (max - min)) / 8;
+  const lastResortDelay =
+    config.standing === 'last-resort' ? config.lastResortTimeouts * config.electionTimeoutMaxMs : 0;
+  return min + core.random() * width + rankDelay + lastResortDelay;
+}
+
+/** How long one voting round may take before it counts as lost. */
+export function roundPatience(core: Core): Millis {
+  const { config } = core;
+  if (core.hasty) return config.hastyRoundMs * (1 + core.random());
+  const { min, max } = range(config, false);
+  return min + core.random() * (max - min);
+}
