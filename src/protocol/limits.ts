@@ -30,3 +30,95 @@ export const MAX_SEGMENT_BYTES = 64 * MIB;
 
 /** Commands a node holds for clients whose outcome is not known yet. */
 export const MAX_PENDING_PROPOSALS = 100_000;
+
+// The task machine
+
+/** Tasks in one submission. */
+export const MAX_TASKS_PER_SUBMISSION = 2_000;
+
+/** Tasks that are not finished. A submission beyond it is refused. */
+export const MAX_LIVE_TASKS = 100_000;
+
+/** Finished tasks kept for people to look at; the oldest are dropped first. */
+export const MAX_FINISHED_TASKS = 10_000;
+
+/** Characters of output and notes kept with finished tasks: ten thousand full outputs would not fit a heap. */
+export const MAX_HISTORY_CHARS = 256 * MIB;
+
+export const MAX_DEPENDENCIES = 1_000;
+export const MAX_CAPABILITIES = 100;
+export const MAX_ENV_VARIABLES = 64;
+export const MAX_ENV_CHARS = 8 * KIB;
+
+/** Prompt or shell script of one task. */
+export const MAX_WORK_CHARS = 256 * KIB;
+
+/** One line for people: titles, reasons. */
+export const MAX_LINE_CHARS = 500;
+
+/** Output of an attempt, and each stream of a hook. The start is kept. */
+export const MAX_OUTPUT_CHARS = 64 * KIB;
+export const MAX_HOOK_RECORDS = 8;
+
+/** Notes of one task; the oldest give way. */
+export const MAX_NOTES = 50;
+export const MAX_NOTE_CHARS = 4 * KIB;
+
+/** Registered instances. */
+export const MAX_INSTANCES = 2_000;
+export const MAX_CAPACITY = 1_000;
+
+/** Items of one assign or renew command: a command must not hold up the ones behind it. */
+export const MAX_BATCH = 1_000;
+
+/** Client sessions; the one idle longest gives way. */
+export const MAX_SESSIONS = 4_096;
+
+/** Answers one session has not acknowledged. More are refused until it does. */
+export const MAX_SESSION_RESULTS = 1_024;
+
+/** Idempotency keys, answered claims and closed sessions remembered; the oldest are forgotten. */
+export const MAX_REMEMBERED = 10_000;
+
+/** Losses of a worker before a task is parked: it may be what kills them. */
+export const MAX_LOSSES = 5;
+
+/** Attempts of a task that names no `retries`. */
+export const DEFAULT_ATTEMPTS = 3;
+export const MAX_ATTEMPTS = 100;
+
+export const DEFAULT_LEASE_MS = 5 * 60 * 1000;
+export const MIN_LEASE_MS = 100;
+export const MAX_LEASE_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** Pause before the second attempt; it doubles with every failure up to the cap. */
+export const RETRY_BASE_MS = 500;
+export const RETRY_CAP_MS = 60_000;
+
+/** Reservations, and patterns of one: every new one is compared with all that are held. */
+export const MAX_RESERVATIONS = 1_000;
+export const MAX_PATTERNS = 32;
+export const MAX_PATTERN_CHARS = 256;
+
+/** One agent file; the largest found in the wild is under 100 KiB. A bigger one is refused unread. */
+export const MAX_AGENT_FILE_BYTES = 1 * MIB;
+
+/** Characters of frontmatter, hook scripts included. */
+export const MAX_FRONTMATTER_CHARS = 256 * KIB;
+
+/** Lexical pieces (words, indicators, line breaks) of one frontmatter: parsing costs up to 10 µs for each. */
+export const MAX_FRONTMATTER_TOKENS = 20_000;
+
+/** Keys of one frontmatter, at every level together. */
+export const MAX_FRONTMATTER_KEYS = 2_000;
+
+/** Levels of lists and maps inside each other; `yaml` recurses, and runs out of stack at about 800. */
+export const MAX_FRONTMATTER_DEPTH = 100;
+
+/** Blank lines in a row in frontmatter: gray-matter's comment pattern is quadratic in them. */
+export const MAX_FRONTMATTER_BLANK_LINES = 200;
+
+/** Agent files, folder entries and folder levels that one scan looks at: a link to `/` must end. */
+export const MAX_AGENT_FILES = 2_000;
+export const MAX_SCAN_ENTRIES = 20_000;
+export const MAX_SCAN_DEPTH = 16;

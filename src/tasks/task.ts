@@ -1,0 +1,137 @@
+import type { HookRecord, TaskSpec } from './command.ts';
+import type { Lease } from './lease.ts';
+
+export type TaskState = TaskPhase['state'];
+
+/**
+ * Where a task is in its life, with what only this phase has.
+ *
+ * - `queued`: waits for its dependencies, for `notBefore`, or for a free instance.
+ * - `blocked`: a dependency failed, was cancelled, or is blocked itself.
+ * - `parked`: waits for a person or for CI.
+ */
+export type TaskPhase =
+  | { readonly state: 'queued' /** Wall clock in ms; 0: at once. */; readonly notBefore: number }
+  | { readonly state: 'assigned'; readonly lease: Lease }
+  | { readonly state: 'running'; readonly lease: Lease; readonly startedAt: number }
+  | {
+      readonly state: 'completed' | 'failed' | 'cancelled';
+      readonly endedAt: number;
+      readonly finishedIndex: number;
+    }
+  | { readonly state: 'blocked'; readonly by: string }
+  | { readonly state: 'parked'; readonly cause: 'gate' | 'losses' | 'asked' };
+
+/** How the latest lease on a task ended, kept also so that a worker's retry gets its answer again. */
+export interface Attempt {
+  readonly fence: number;
+  /** Instance or claimant. */
+  readonly agent: string;
+  readonly outcome: 'completed' | 'failed' | 'released' | 'lost' | 'cancelled';
+  readonly startedAt: number | undefined;
+  readonly endedAt: number;
+  readonly exitCode: number | undefined;
+  readonly output: string;
+  readonly hooks: readonly HookRecord[];
+}
+
+export interface Note {
+  readonly at: number;
+  readonly index: number;
+  readonly agent: string;
+  readonly text: string;
+}
+
+/** One task. Replaced whole on every change, never changed in place. */
+export interface TaskRecord {
+  readonly id: string;
+  readonly spec: TaskSpec;
+  readonly phase: TaskPhase;
+  /** Place in the order of submission over all tasks. */
+  readonly order: number;
+  readonly submittedIndex: number;
+  readonly submittedAt: number;
+  /** Leases granted so far. */
+  readonly attempts: number;
+  /** Failed attempts since the last `retry`: these use up the attempts a task has. */
+  readonly failures: number;
+  /** Leases whose worker vanished since the last `retry`. */
+  readonly losses: number;
+  readonly approved: boolean;
+  /** Why it is in this phase, for people; empty when there is nothing to say. */
+  readonly reason: string;
+  /** Oldest first, from all attempts, at most `MAX_NOTES`. */
+  readonly notes: readonly Note[];
+  /** The latest attempt that has ended. */
+  readonly last: Attempt | undefined;
+}
+
+/** A task as `--json` prints it. `null`: not (yet) known. */
+export interface TaskJson {
+  readonly id: string;
+  readonly title: string;
+  readonly state: TaskState;
+  readonly agent: string | null;
+  readonly attempts: number;
+  readonly failures: number;
+  readonly losses: number;
+  readonly fence: number | null;
+  readonly exitCode: number | null;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  readonly output: string;
+  readonly reason: string;
+  readonly notBefore: number | null;
+  readonly priority: TaskSpec['priority'];
+  readonly requires: readonly string[];
+  readonly dependsOn: readonly string[];
+  readonly hooks: readonly HookRecord[];
+  readonly notes: readonly Note[];
+  readonly submittedIndex: number;
+  readonly finishedIndex: number | null;
+}
+
+/** The lease under which somebody works on the task now. */
+export function leaseOf(record: TaskRecord): Lease | undefined {
+  const { phase } = record;
+  return phase.state === 'assigned' || phase.state === 'running' ? phase.lease : undefined;
+}
+
+/** True when nothing but a person's `retry` can move the task again. */
+export function isFinished(state: TaskState): boolean {
+  return state === 'completed' || state === 'failed' || state === 'cancelled';
+}
+
+/**
+ * The record flattened for scripts. While a lease is held, agent, fence and start are the current
+ * attempt's; otherwise they are the latest one's.
+ */
+export function toJson(record: TaskRecord): TaskJson {
+  const { spec, phase } = record;
+  const lease = leaseOf(record);
+  const last = lease === undefined ? record.last : undefined;
+  const startedAt = phase.state === 'running' ? phase.startedAt : last?.startedAt;
+  return {
+    id: record.id,
+    title: spec.title,
+    state: phase.state,
+    agent: lease?.holder ?? last?.agent ?? null,
+    attempts: record.attempts,
+    failures: record.failures,
+    losses: record.losses,
+    fence: lease?.fence ?? last?.fence ?? null,
+    exitCode: last?.exitCode ?? null,
+    startedAt: startedAt ?? null,
+    endedAt: 'endedAt' in phase ? phase.endedAt : (last?.endedAt ?? null),
+    output: last?.output ?? '',
+    reason: record.reason,
+    notBefore: phase.state === 'queued' && phase.notBefore > 0 ? phase.notBefore : null,
+    priority: spec.priority,
+    requires: spec.requires,
+    dependsOn: spec.dependsOn,
+    hooks: last?.hooks ?? [],
+    notes: record.notes,
+    submittedIndex: record.submittedIndex,
+    finishedIndex: 'finishedIndex' in phase ? phase.finishedIndex : null,
+  };
+}
