@@ -42,6 +42,8 @@ export interface NodeStatus {
   readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
   readonly term: Term;
   readonly leaderId: NodeId | undefined;
+  /** Since the leader was last heard; undefined on the leader and while none is known. */
+  readonly leaderContactMs: Millis | undefined;
   readonly commitIndex: LogIndex;
   readonly appliedIndex: LogIndex;
   readonly lastIndex: LogIndex;
@@ -68,9 +70,14 @@ export interface NodeListener<Result> {
 export interface RaftNode<Result> {
   readonly id: NodeId;
   /**
-   * Replicates one command, through the leader if this node is not it. `PROPOSAL_DROPPED`: another
-   * leader's entry took the place, nothing was applied, propose again. `TIMEOUT`: the outcome is not
-   * known; a retry must be recognisable by the state machine (client session, idempotency key).
+   * Replicates one command, through the leader if this node is not it. Waits for a leader while none
+   * is known. Errors:
+   *
+   * - `PROPOSAL_DROPPED`: another leader's entry took the place; nothing was applied, propose again.
+   * - `OUTCOME_UNKNOWN`: the command may or may not be applied one day. A retry must be recognisable
+   *   by the state machine (client session, idempotency key).
+   * - `NO_QUORUM`: no leader was known in time; nothing was proposed.
+   * - `BUSY`, `TRANSFER_IN_PROGRESS`, `PROPOSAL_TOO_LARGE`, `STOPPED`: nothing was proposed.
    */
   propose(command: Uint8Array, done: (outcome: Outcome<Applied<Result>>) => void): void;
   /** Linearizable read: calls back once this node's state machine holds everything committed before the call. §8 */

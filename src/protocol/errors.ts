@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'NO_QUORUM'
   | 'BUSY'
   | 'PROPOSAL_DROPPED'
+  | 'OUTCOME_UNKNOWN'
   | 'PROPOSAL_TOO_LARGE'
   | 'TRANSFER_IN_PROGRESS'
   | 'TRANSFER_FAILED'

@@ -122,3 +122,18 @@ export const MAX_FRONTMATTER_BLANK_LINES = 200;
 export const MAX_AGENT_FILES = 2_000;
 export const MAX_SCAN_ENTRIES = 20_000;
 export const MAX_SCAN_DEPTH = 16;
+
+/** The first frame of a link, sent by somebody who has not shown the token yet. */
+export const MAX_HELLO_BYTES = 4 * KIB;
+
+/** From the TCP connection to an accepted hello; a healthy loopback peer takes a few milliseconds. */
+export const HELLO_DEADLINE_MS = 5_000;
+
+/** Links that have not shown a hello yet, at one time: all that a stranger can hold open. */
+export const MAX_PENDING_HELLOS = 128;
+
+/** Clients of one node: every agent, terminal and dashboard of a large swarm. */
+export const MAX_CLIENT_LINKS = 1_024;
+
+/** A ping on every link; three without an answer and the link is dead, though TCP would wait for minutes. */
+export const KEEP_ALIVE_INTERVAL_MS = 10_000;

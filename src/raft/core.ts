@@ -218,7 +218,7 @@ export function currentWriteSequence(core: Core): number {
 }
 
 /** Closes the step: what was gathered becomes its effects. */
-export function takeEffects(core: Core, deadline: Millis): Effects {
+export function takeEffects(core: Core): Effects {
   const { out } = core;
   const effects: Effects = {
     write: takeWrite(core),
@@ -231,7 +231,6 @@ export function takeEffects(core: Core, deadline: Millis): Effects {
     proposal: out.proposal,
     reads: out.reads,
     transfer: out.transfer,
-    deadline,
   };
   Object.assign(out, emptyOutbox(core.log.commitIndex));
   return effects;

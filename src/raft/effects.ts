@@ -1,6 +1,6 @@
 import type { Entry } from '../protocol/entry.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
-import type { LogIndex, Millis, NodeId } from '../protocol/ids.ts';
+import type { LogIndex, NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/message.ts';
 import type { LogWrite } from '../protocol/state.ts';
 
@@ -48,6 +48,4 @@ export interface Effects {
   readonly proposal: ProposalReply | undefined;
   readonly reads: readonly ReadReply[];
   readonly transfer: TransferReply | undefined;
-  /** When the next `tick` is due. Infinity: nothing is waited for. */
-  readonly deadline: Millis;
 }

@@ -45,6 +45,8 @@ export interface Raft {
    * @throws InvariantError when a promise of the algorithm is broken: the node must stop.
    */
   step(event: Event, now: Millis): Effects;
+  /** When the next `tick` is due; Infinity while nothing is waited for. Moves with every step. */
+  deadline(): Millis;
 }
 
 /** A node as it comes up: a follower that knows no leader, with what its disk recovered. §5.2 */
@@ -57,8 +59,9 @@ export function createRaft(options: CoreOptions): Raft {
     step(event, now) {
       core.now = Math.max(core.now, now);
       take(core, event);
-      return takeEffects(core, nextDeadline(core));
+      return takeEffects(core);
     },
+    deadline: () => nextDeadline(core),
   };
 }
 

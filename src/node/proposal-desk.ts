@@ -1,0 +1,148 @@
+import type { Entry } from '../protocol/entry.ts';
+import type { SwarmError } from '../protocol/errors.ts';
+import type { LogIndex, Millis, NodeId } from '../protocol/ids.ts';
+import { MAX_APPEND_BYTES } from '../protocol/limits.ts';
+import type { Message, ProposalForward, ProposalReceipt } from '../protocol/message.ts';
+import type { Core } from '../raft/core.ts';
+import type { ProposalReply } from '../raft/effects.ts';
+import { fail, type Proposal, Proposals } from './proposals.ts';
+import { leaderOf } from './status.ts';
+
+interface DeskOptions {
+  readonly id: NodeId;
+  /** Pause before commands that a leader refused for the moment are tried again. */
+  readonly retryAfterMs: Millis;
+  readonly core: Core;
+  send(message: Message): void;
+  append(commands: readonly Uint8Array[]): ProposalReply | undefined;
+}
+
+/** Takes commands to whoever leads: into the own log, or forwarded in batches to the leader. */
+export class ProposalDesk<Result> {
+  readonly #options: DeskOptions;
+  readonly #proposals = new Proposals<Result>();
+  #forwards: ProposalForward[] = [];
+  #retryAt: Millis = 0;
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#proposals.size;
+  }
+
+  add(proposal: Proposal<Result>): void {
+    this.#proposals.add(proposal);
+  }
+
+  /** A follower's commands: appended with our own at the end of the turn. */
+  onForward(forward: ProposalForward): void {
+    this.#forwards.push(forward);
+  }
+
+  onReceipt(receipt: ProposalReceipt): void {
+    const proposals = this.#proposals.takeForwarded(receipt.batch);
+    if (receipt.firstIndex !== undefined) this.#proposals.place(proposals, receipt.firstIndex, receipt.term);
+    else this.#tryLater(proposals);
+  }
+
+  onApplied(entry: Entry, result: Result | undefined): void {
+    this.#proposals.onApplied(entry, result);
+  }
+
+  onLeaderChanged(leaderId: NodeId | undefined): void {
+    this.#retryAt = 0;
+    this.#proposals.onLeaderChanged(leaderId);
+  }
+
+  /** Receipts that were to come over this link do not come any more. */
+  onLinkClosed(peer: NodeId): void {
+    if (leaderOf(this.#options.core) === peer) this.#proposals.onLeaderChanged(undefined);
+  }
+
+  /** End of a turn: everything that gathered goes to the leader as one batch. */
+  submit(now: Millis): void {
+    const { core } = this.#options;
+    this.#answerForwards();
+    if (!this.#proposals.hasWaiting || now < this.#retryAt) return;
+    const leaderId = leaderOf(core);
+    if (leaderId === undefined) return;
+    const proposals = this.#proposals.takeWaiting();
+    if (leaderId !== this.#options.id) {
+      for (const batch of inBatches(proposals)) this.#forward(leaderId, batch);
+      return;
+    }
+    const reply = this.#options.append(proposals.map(({ command }) => command));
+    if (reply?.kind === 'appended') this.#proposals.place(proposals, reply.firstIndex, core.term);
+    else if (reply?.code === 'BUSY') {
+      fail(proposals, 'BUSY', 'too much is uncommitted; try again in a moment');
+    } else this.#tryLater(proposals);
+  }
+
+  deadline(): Millis {
+    const retryAt =
+      this.#proposals.hasWaiting && this.#retryAt > 0 ? this.#retryAt : Number.POSITIVE_INFINITY;
+    return Math.min(this.#proposals.deadline(), retryAt);
+  }
+
+  expire(now: Millis): void {
+    if (now >= this.#retryAt) this.#retryAt = 0;
+    if (this.#proposals.deadline() <= now) this.#proposals.expire(now);
+  }
+
+  failAll(error: SwarmError): void {
+    this.#forwards = [];
+    this.#proposals.failAll(error.code, error.message);
+  }
+
+  #forward(leaderId: NodeId, proposals: Proposal<Result>[]): void {
+    const { id, core } = this.#options;
+    this.#options.send({
+      type: 'proposal-forward',
+      from: id,
+      to: leaderId,
+      term: core.term,
+      batch: this.#proposals.forward(leaderId, proposals),
+      commands: proposals.map(({ command }) => command),
+    });
+  }
+
+  #answerForwards(): void {
+    const forwards = this.#forwards;
+    this.#forwards = [];
+    const { id, core } = this.#options;
+    for (const { from, batch, commands } of forwards) {
+      const reply = this.#options.append(commands);
+      const firstIndex: LogIndex | undefined = reply?.kind === 'appended' ? reply.firstIndex : undefined;
+      this.#options.send({
+        type: 'proposal-receipt',
+        from: id,
+        to: from,
+        term: core.term,
+        batch,
+        firstIndex,
+      });
+    }
+  }
+
+  #tryLater(proposals: readonly Proposal<Result>[]): void {
+    this.#proposals.putBack(proposals);
+    this.#retryAt = this.#options.core.now + this.#options.retryAfterMs;
+  }
+}
+
+/** Cuts a queue into batches that stay far below the frame limit. */
+function inBatches<Result>(proposals: readonly Proposal<Result>[]): Proposal<Result>[][] {
+  const batches: Proposal<Result>[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const proposal of proposals) {
+    bytes += proposal.command.byteLength;
+    const current = batches.at(-1);
+    if (current === undefined || bytes > MAX_APPEND_BYTES) {
+      batches.push([proposal]);
+      bytes = proposal.command.byteLength;
+    } else current.push(proposal);
+  }
+  return batches;
+}

@@ -1,0 +1,106 @@
+import { SwarmError } from '../protocol/errors.ts';
+import type { LogIndex, Millis } from '../protocol/ids.ts';
+import type { ReadReply } from '../raft/effects.ts';
+import type { Outcome } from './port.ts';
+
+interface Barrier {
+  readonly done: (outcome: Outcome<LogIndex>) => void;
+  readonly deadline: Millis;
+}
+
+interface Attempt {
+  readonly barriers: readonly Barrier[];
+  readonly retryAt: Millis;
+}
+
+/**
+ * Read barriers under way: `waiting` for the next attempt, in an `attempt` with its own context (a
+ * context that a retry used again could be answered with a stale index), then `confirmed` at an index
+ * that must still be applied. Thesis §6.4
+ */
+export class ReadBarriers {
+  #waiting: Barrier[] = [];
+  readonly #attempts = new Map<number, Attempt>();
+  #confirmed: { readonly index: LogIndex; readonly barriers: readonly Barrier[] }[] = [];
+  #nextContext = 1;
+  #retryAt: Millis = 0;
+
+  add(barrier: Barrier): void {
+    this.#waiting.push(barrier);
+  }
+
+  /** Starts one attempt for all that wait. Returns its context, or undefined when there is nothing to ask. */
+  begin(now: Millis, retryAt: Millis): number | undefined {
+    if (this.#waiting.length === 0 || now < this.#retryAt) return undefined;
+    const context = this.#nextContext++;
+    this.#attempts.set(context, { barriers: this.#waiting, retryAt });
+    this.#waiting = [];
+    return context;
+  }
+
+  onReply(reply: ReadReply, appliedIndex: LogIndex, retryAt: Millis): void {
+    const attempt = this.#attempts.get(reply.context);
+    if (attempt === undefined) return;
+    this.#attempts.delete(reply.context);
+    if (reply.index === undefined) {
+      this.#waiting.push(...attempt.barriers);
+      this.#retryAt = retryAt;
+      return;
+    }
+    this.#confirmed.push({ index: reply.index, barriers: attempt.barriers });
+    this.onApplied(appliedIndex);
+  }
+
+  onApplied(appliedIndex: LogIndex): void {
+    if (this.#confirmed.length === 0) return;
+    const served = this.#confirmed.filter(({ index }) => index <= appliedIndex);
+    this.#confirmed = this.#confirmed.filter(({ index }) => index > appliedIndex);
+    for (const { barriers } of served) {
+      for (const { done } of barriers) done({ ok: true, value: appliedIndex });
+    }
+  }
+
+  /** When the next retry or expiry is due. */
+  deadline(): Millis {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const { retryAt } of this.#attempts.values()) earliest = Math.min(earliest, retryAt);
+    if (this.#waiting.length > 0) earliest = Math.min(earliest, this.#retryAt);
+    for (const { barriers } of this.#confirmed) {
+      for (const { deadline } of barriers) earliest = Math.min(earliest, deadline);
+    }
+    return earliest;
+  }
+
+  /** Takes back attempts that nobody answered, and ends barriers that have waited too long. */
+  expire(now: Millis): void {
+    for (const [context, attempt] of this.#attempts) {
+      if (attempt.retryAt > now) continue;
+      this.#attempts.delete(context);
+      this.#waiting.push(...attempt.barriers);
+    }
+    const late = this.#waiting.filter(({ deadline }) => deadline <= now);
+    this.#waiting = this.#waiting.filter(({ deadline }) => deadline > now);
+    this.#confirmed = this.#confirmed.map(({ index, barriers }) => {
+      late.push(...barriers.filter(({ deadline }) => deadline <= now));
+      return { index, barriers: barriers.filter(({ deadline }) => deadline > now) };
+    });
+    end(
+      late,
+      new SwarmError('NO_QUORUM', 'no leader confirmed the read in time. Check that a majority is up'),
+    );
+  }
+
+  failAll(error: SwarmError): void {
+    const attempts = [...this.#attempts.values()].flatMap(({ barriers }) => barriers);
+    const confirmed = this.#confirmed.flatMap(({ barriers }) => barriers);
+    const waiting = this.#waiting;
+    this.#attempts.clear();
+    this.#confirmed = [];
+    this.#waiting = [];
+    end([...attempts, ...confirmed, ...waiting], error);
+  }
+}
+
+function end(barriers: readonly Barrier[], error: SwarmError): void {
+  for (const { done } of barriers) done({ ok: false, error });
+}

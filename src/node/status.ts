@@ -1,0 +1,64 @@
+import type { Millis, NodeId, Term } from '../protocol/ids.ts';
+import { isVoter } from '../protocol/state.ts';
+import type { Core } from '../raft/core.ts';
+import type { NodeStatus, PeerStatus } from './port.ts';
+
+interface RoleView {
+  readonly kind: Core['role']['kind'];
+  readonly term: Term;
+  readonly leaderId: NodeId | undefined;
+}
+
+/** Who leads as far as this node knows. */
+export function leaderOf(core: Core): NodeId | undefined {
+  if (core.role.kind === 'leader') return core.id;
+  return core.role.kind === 'follower' ? core.role.leaderId : undefined;
+}
+
+export function roleView(core: Core): RoleView {
+  return { kind: core.role.kind, term: core.term, leaderId: leaderOf(core) };
+}
+
+export function roleChanged(before: RoleView, core: Core): boolean {
+  return before.kind !== core.role.kind || before.term !== core.term || before.leaderId !== leaderOf(core);
+}
+
+/** The part of a node's status that the core knows. */
+export function statusOf(core: Core): Omit<NodeStatus, 'clusterId' | 'appliedIndex' | 'electionsWon'> {
+  return {
+    id: core.id,
+    role: publicRole(core),
+    term: core.term,
+    leaderId: leaderOf(core),
+    leaderContactMs: leaderContactMs(core),
+    commitIndex: core.log.commitIndex,
+    lastIndex: core.log.lastIndex,
+    configuration: core.membership,
+    peers: peersOf(core),
+  };
+}
+
+function publicRole(core: Core): NodeStatus['role'] {
+  if (core.role.kind === 'leader') return 'leader';
+  if (core.role.kind === 'follower') return isVoter(core.membership, core.id) ? 'follower' : 'learner';
+  return 'candidate';
+}
+
+function leaderContactMs(core: Core): Millis | undefined {
+  if (core.role.kind !== 'follower' || core.role.leaderContactAt === undefined) return undefined;
+  return core.now - core.role.leaderContactAt;
+}
+
+function peersOf(core: Core): readonly PeerStatus[] {
+  if (core.role.kind !== 'leader') return [];
+  const { progress, contacts } = core.role;
+  return [...progress].map(([id, { matchIndex, mode }]) => {
+    const contact = contacts.get(id);
+    return {
+      id,
+      matchIndex,
+      mode,
+      lastContactMs: contact === undefined ? undefined : core.now - contact.lastContactAt,
+    };
+  });
+}
