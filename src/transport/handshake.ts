@@ -1,0 +1,149 @@
+import { type RawData, WebSocket } from 'ws';
+import { type Outcome, SwarmError } from '../protocol/errors.ts';
+import { HELLO_DEADLINE_MS, MAX_FRAME_BYTES } from '../protocol/limits.ts';
+import { closeWith, errorOfClose } from './closing.ts';
+import {
+  decodeHello,
+  type Expected,
+  encodeHello,
+  type Hello,
+  type Identity,
+  type LinkKind,
+  refusalOf,
+} from './hello.ts';
+import { keepAlive } from './keep-alive.ts';
+
+/** A frame arrives in one piece from our own sender; proxies may split it, strangers may not drip it. */
+const MAX_FRAGMENTS = 64;
+
+/** Options of both ends. Compression costs more than loopback saves, and its memory is unbounded. */
+export const SOCKET_OPTIONS = {
+  perMessageDeflate: false,
+  maxPayload: MAX_FRAME_BYTES,
+  maxFragments: MAX_FRAGMENTS,
+} as const;
+
+export const LINK_PATHS = { peer: '/raft', client: '/client' } as const;
+
+/** A link whose two ends know each other. */
+export interface Greeted {
+  readonly socket: WebSocket;
+  readonly hello: Hello;
+}
+
+export interface DialOptions {
+  /** `ws://host:port` of the node. */
+  readonly url: string;
+  readonly ours: Identity;
+  readonly expected: Expected;
+}
+
+/**
+ * Opens a link and exchanges hellos. `done` is called once, never before this returns; the returned
+ * function gives up, and `done` then hears `STOPPED`.
+ *
+ * Errors: those with which the other side refuses, `NOT_RUNNING` when nobody answers, `TIMEOUT`.
+ */
+export function dial(
+  { url, ours, expected }: DialOptions,
+  done: (outcome: Outcome<Greeted>) => void,
+): () => void {
+  const target = linkUrl(url, expected.kind);
+  if (target === undefined) {
+    const error = new SwarmError('BAD_INPUT', `"${url}" does not name a node; expected ws://host:port`);
+    queueMicrotask(() => done({ ok: false, error }));
+    return () => undefined;
+  }
+  const socket = new WebSocket(target, {
+    ...SOCKET_OPTIONS,
+    // Masks protect proxies from scripts in browsers; here neither is between, and a zero mask is free.
+    generateMask: (mask) => mask.fill(0),
+  });
+  let failure: SwarmError | undefined;
+  socket.on('error', (error) => {
+    failure ??= new SwarmError('NOT_RUNNING', `nobody answers at ${url}: ${error.message}`, { url });
+  });
+  socket.on('unexpected-response', (_request, response) => {
+    failure ??= errorOfStatus(response.statusCode ?? 0, url);
+    socket.terminate();
+  });
+  socket.on('open', () => socket.send(encodeHello(ours, expected.kind)));
+  awaitHello(socket, { ours, expected }, (outcome) => {
+    if (outcome.ok) keepAlive(socket);
+    if (outcome.ok) done({ ok: true, value: { socket, hello: outcome.value } });
+    else done({ ok: false, error: failure ?? outcome.error });
+  });
+  return () => {
+    failure ??= new SwarmError('STOPPED', 'the link was given up');
+    socket.terminate();
+  };
+}
+
+/** Waits for the dialler's hello, answers it with ours, or refuses. `done` is called once. */
+export function greet(
+  socket: WebSocket,
+  { ours, expected }: { readonly ours: Identity; readonly expected: Expected },
+  done: (outcome: Outcome<Greeted>) => void,
+): void {
+  // A reset connection; 'close' follows and is what everybody listens to.
+  socket.on('error', () => undefined);
+  awaitHello(socket, { ours, expected }, (outcome) => {
+    if (!outcome.ok) return done(outcome);
+    socket.send(encodeHello(ours, expected.kind));
+    keepAlive(socket);
+    done({ ok: true, value: { socket, hello: outcome.value } });
+  });
+}
+
+/**
+ * Hears the first frame. Calls `done` from within its event, so that a listener added there misses
+ * no frame that follows at once.
+ */
+function awaitHello(
+  socket: WebSocket,
+  { ours, expected }: { readonly ours: Identity; readonly expected: Expected },
+  done: (outcome: Outcome<Hello>) => void,
+): void {
+  const finish = (outcome: Outcome<Hello>): void => {
+    clearTimeout(timer);
+    socket.off('message', onMessage);
+    socket.off('close', onClose);
+    done(outcome);
+  };
+  const refuse = (error: SwarmError): void => {
+    closeWith(socket, error);
+    finish({ ok: false, error });
+  };
+  const onMessage = (data: RawData): void => {
+    const outcome = decodeHello(asBytes(data));
+    const refusal = outcome.ok ? refusalOf(outcome.value, ours, expected) : outcome.error;
+    if (refusal !== undefined) refuse(refusal);
+    else finish(outcome);
+  };
+  const onClose = (code: number, reason: Buffer): void => {
+    finish({ ok: false, error: errorOfClose(code, reason) });
+  };
+  const timer = setTimeout(() => {
+    refuse(new SwarmError('TIMEOUT', `no hello within ${HELLO_DEADLINE_MS} ms`));
+  }, HELLO_DEADLINE_MS);
+  socket.on('message', onMessage);
+  socket.on('close', onClose);
+}
+
+/** The bytes of a frame without a copy. ws hands out Buffers unless `binaryType` says otherwise. */
+export function asBytes(data: RawData): Uint8Array {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+}
+
+function linkUrl(url: string, kind: LinkKind): URL | undefined {
+  if (!URL.canParse(url)) return undefined;
+  const target = new URL(LINK_PATHS[kind], url);
+  return target.protocol === 'ws:' || target.protocol === 'wss:' ? target : undefined;
+}
+
+function errorOfStatus(status: number, url: string): SwarmError {
+  if (status === 403) return new SwarmError('UNAUTHORIZED', `${url} refuses this Host or Origin`, { status });
+  if (status === 503) return new SwarmError('BUSY', `${url} has no room for another link now`, { status });
+  return new SwarmError('WRONG_PROTOCOL', `${url} is no node of a swarm (HTTP ${status})`, { status });
+}

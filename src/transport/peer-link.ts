@@ -1,0 +1,164 @@
+import type { WebSocket } from 'ws';
+import { SwarmError } from '../protocol/errors.ts';
+import type { NodeId } from '../protocol/ids.ts';
+import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
+import type { Message } from '../protocol/message.ts';
+import { closeWith } from './closing.ts';
+import { encodeMessages } from './codec-encode.ts';
+import { dial, type Greeted } from './handshake.ts';
+import type { Hello, Identity } from './hello.ts';
+
+const FIRST_BACKOFF_MS = 20;
+const MAX_BACKOFF_MS = 1_000;
+
+export interface PeerLinkOptions {
+  readonly peer: NodeId;
+  readonly ours: Identity;
+  /** Asked before each attempt: a restarted peer has another port. `undefined`: not known yet. */
+  readonly resolve: (peer: NodeId) => Promise<string | undefined>;
+  /** In [0, 1); spreads the attempts of many nodes. */
+  readonly random: () => number;
+  /** Unsent bytes at which the peer counts as too slow, and the link is dropped. */
+  readonly maxBufferedBytes: number;
+  readonly onUp: () => void;
+  readonly onDown: () => void;
+  /** Why an attempt or a link failed; for the log of the operator. */
+  readonly onTrouble: (error: SwarmError) => void;
+}
+
+type LinkState =
+  | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout }
+  | { readonly kind: 'resolving' }
+  | { readonly kind: 'dialling'; readonly cancel: () => void }
+  | { readonly kind: 'up'; readonly socket: WebSocket; readonly hello: Hello; readonly since: number }
+  | { readonly kind: 'closed' };
+
+/** The outbound half of a pair: carries our messages to one peer, and comes back whenever it breaks. */
+export class PeerLink {
+  private readonly options: PeerLinkOptions;
+  private state: LinkState = { kind: 'resolving' };
+  /** Attempts since the link was last up for a good while. */
+  private attempts = 0;
+
+  constructor(options: PeerLinkOptions) {
+    this.options = options;
+    this.connect();
+  }
+
+  get isUp(): boolean {
+    return this.state.kind === 'up';
+  }
+
+  /** One frame; more only if the messages do not fit into one. Dropped while the link is down. */
+  send(messages: readonly Message[]): void {
+    if (this.state.kind !== 'up') return;
+    const { socket } = this.state;
+    const frame = encodeMessages(messages);
+    if (frame.length > MAX_FRAME_BYTES) return this.sendHalves(messages, frame.length);
+    if (socket.bufferedAmount + frame.length > this.options.maxBufferedBytes) return this.dropSlow(socket);
+    socket.send(frame);
+  }
+
+  /**
+   * The peer was heard: dial now rather than at the end of the back-off. A link to an earlier life of
+   * its process (`nonce` differs) leads nowhere and is dialled anew.
+   */
+  poke(nonce: string): void {
+    this.attempts = 0;
+    if (this.state.kind === 'up' && this.state.hello.nonce !== nonce) this.leave(this.state.socket);
+    if (this.state.kind !== 'waiting') return;
+    clearTimeout(this.state.timer);
+    this.connect();
+  }
+
+  /** For good. Says nothing more, `onDown` included. */
+  async close(error: SwarmError): Promise<void> {
+    const { state } = this;
+    this.state = { kind: 'closed' };
+    if (state.kind === 'waiting') clearTimeout(state.timer);
+    if (state.kind === 'dialling') state.cancel();
+    if (state.kind === 'up') await closeWith(state.socket, error);
+  }
+
+  /** So rare that encoding twice is cheaper than measuring every frame beforehand. */
+  private sendHalves(messages: readonly Message[], length: number): void {
+    if (messages.length === 1) return this.options.onTrouble(frameTooLarge(length));
+    const middle = messages.length >> 1;
+    this.send(messages.slice(0, middle));
+    this.send(messages.slice(middle));
+  }
+
+  private connect(): void {
+    const { peer, ours, resolve } = this.options;
+    const attempt: LinkState = { kind: 'resolving' };
+    this.state = attempt;
+    const isWelcome = (id: NodeId): boolean => id === peer;
+    const withUrl = (url: string | undefined): void => {
+      if (this.state !== attempt) return;
+      if (url === undefined) return this.retryLater();
+      const expected = { kind: 'peer', isWelcome } as const;
+      const cancel = dial({ url, ours, expected }, (outcome) => {
+        if (this.state.kind !== 'dialling' || this.state.cancel !== cancel) return;
+        if (outcome.ok) return this.goUp(outcome.value);
+        this.options.onTrouble(outcome.error);
+        this.retryLater();
+      });
+      this.state = { kind: 'dialling', cancel };
+    };
+    resolve(peer).then(withUrl, (cause: unknown) => {
+      this.options.onTrouble(
+        new SwarmError('UNKNOWN_NODE', `no address for ${peer}: ${String(cause)}`, { peer }),
+      );
+      withUrl(undefined);
+    });
+  }
+
+  private goUp({ socket, hello }: Greeted): void {
+    this.state = { kind: 'up', socket, hello, since: performance.now() };
+    // The other half of the pair is the peer's own link; nothing is said against the stream.
+    socket.once('message', () =>
+      closeWith(socket, new SwarmError('MALFORMED', 'only the dialler sends here')),
+    );
+    socket.on('close', () => this.goDown(socket));
+    this.options.onUp();
+  }
+
+  private goDown(socket: WebSocket): void {
+    if (this.state.kind !== 'up' || this.state.socket !== socket) return;
+    // A peer that accepts and drops at once must not be dialled fifty times a second for ever.
+    if (performance.now() - this.state.since > MAX_BACKOFF_MS) this.attempts = 0;
+    this.retryLater();
+    this.options.onDown();
+  }
+
+  private dropSlow(socket: WebSocket): void {
+    const { peer, onTrouble } = this.options;
+    onTrouble(
+      new SwarmError('LIMIT_EXCEEDED', `${peer} reads too slowly; its link is opened anew`, { peer }),
+    );
+    this.leave(socket);
+  }
+
+  private leave(socket: WebSocket): void {
+    socket.terminate();
+    this.goDown(socket);
+  }
+
+  private retryLater(): void {
+    const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.attempts);
+    this.attempts += 1;
+    const delay = ceiling * (0.5 + this.options.random() / 2);
+    this.state = { kind: 'waiting', timer: setTimeout(() => this.connect(), delay) };
+  }
+}
+
+function frameTooLarge(length: number): SwarmError {
+  return new SwarmError(
+    'LIMIT_EXCEEDED',
+    `a message of ${length} bytes is over ${MAX_FRAME_BYTES} and was dropped`,
+    {
+      length,
+      limit: MAX_FRAME_BYTES,
+    },
+  );
+}

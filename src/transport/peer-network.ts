@@ -1,0 +1,130 @@
+import type { RawData, WebSocket } from 'ws';
+import { SwarmError } from '../protocol/errors.ts';
+import type { NodeId } from '../protocol/ids.ts';
+import { invariant } from '../protocol/invariant.ts';
+import { closeWith } from './closing.ts';
+import { decodeMessages } from './codec-decode.ts';
+import { asBytes, type Greeted } from './handshake.ts';
+import type { Identity } from './hello.ts';
+import { PeerLink } from './peer-link.ts';
+import type { Transport, TransportListener } from './port.ts';
+
+export interface PeerNetworkOptions {
+  readonly ours: Identity;
+  readonly resolve: (peer: NodeId) => Promise<string | undefined>;
+  readonly random: () => number;
+  readonly maxBufferedBytes: number;
+  readonly onTrouble: (error: SwarmError) => void;
+}
+
+/** The peers' side of one node: a socket each way per peer, and what both say about the pair. */
+export interface PeerNetwork {
+  readonly transport: Transport;
+  isPeer(id: NodeId): boolean;
+  /** Takes over the link that a peer has dialled. */
+  accept(link: Greeted): void;
+}
+
+interface Pair {
+  readonly outbound: PeerLink;
+  /** The peer's own link to us. */
+  inbound: WebSocket | undefined;
+  /** `onLinkOpened` was said and `onLinkClosed` was not. */
+  announced: boolean;
+}
+
+const REMOVED = new SwarmError('UNKNOWN_NODE', 'no longer a peer');
+const REPLACED = new SwarmError('STOPPED', 'replaced by a newer link of the same node');
+const STOPPING = new SwarmError('STOPPED', 'this node is stopping');
+
+export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
+  const { ours, onTrouble } = options;
+  const pairs = new Map<NodeId, Pair>();
+  let listener: TransportListener | undefined;
+
+  const opened = (peer: NodeId, pair: Pair): void => {
+    if (pair.announced) return;
+    pair.announced = true;
+    listener?.onLinkOpened(peer);
+  };
+  const closed = (peer: NodeId, pair: Pair): void => {
+    if (!pair.announced) return;
+    pair.announced = false;
+    listener?.onLinkClosed(peer);
+  };
+
+  const addPair = (peer: NodeId): void => {
+    const outbound = new PeerLink({
+      ...options,
+      peer,
+      onUp: () => opened(peer, pair),
+      onDown: () => closed(peer, pair),
+    });
+    const pair: Pair = { outbound, inbound: undefined, announced: false };
+    pairs.set(peer, pair);
+  };
+  const removePair = async (peer: NodeId, { outbound, inbound }: Pair, reason: SwarmError): Promise<void> => {
+    pairs.delete(peer);
+    const outboundGone = outbound.close(reason);
+    if (inbound !== undefined) await closeWith(inbound, reason);
+    await outboundGone;
+  };
+
+  const receive = (from: NodeId, socket: WebSocket, data: Uint8Array): void => {
+    // A link that was replaced or closed may still deliver what was in its buffer.
+    if (pairs.get(from)?.inbound !== socket) return;
+    const decoded = decodeMessages(data, { from, to: ours.nodeId });
+    if (decoded.ok) return listener?.onMessages(from, decoded.value);
+    onTrouble(decoded.error);
+    closeWith(socket, decoded.error);
+    inboundGone(from, socket);
+  };
+  const inboundGone = (peer: NodeId, socket: WebSocket): void => {
+    const pair = pairs.get(peer);
+    if (pair?.inbound !== socket) return;
+    pair.inbound = undefined;
+    closed(peer, pair);
+  };
+
+  return {
+    isPeer: (id) => pairs.has(id),
+    accept({ socket, hello }) {
+      const peer = hello.nodeId;
+      const pair = pairs.get(peer);
+      invariant(pair !== undefined, 'a greeted peer is one that isPeer has let in');
+      const old = pair.inbound;
+      pair.inbound = socket;
+      if (old !== undefined) {
+        closeWith(old, REPLACED);
+        closed(peer, pair);
+      }
+      socket.on('message', (data: RawData) => receive(peer, socket, asBytes(data)));
+      socket.on('close', () => inboundGone(peer, socket));
+      pair.outbound.poke(hello.nonce);
+      // The outbound half never broke, but what the peer sent us meanwhile may be lost.
+      if (pair.outbound.isUp) opened(peer, pair);
+    },
+    transport: {
+      start(given) {
+        invariant(listener === undefined, 'a transport is started once');
+        listener = given;
+      },
+      setPeers(peers) {
+        const wanted = new Set(peers.filter((peer) => peer !== ours.nodeId));
+        for (const [peer, pair] of [...pairs]) {
+          if (wanted.has(peer)) continue;
+          removePair(peer, pair, REMOVED);
+          closed(peer, pair);
+        }
+        for (const peer of wanted) if (!pairs.has(peer)) addPair(peer);
+      },
+      send(to, messages) {
+        pairs.get(to)?.outbound.send(messages);
+      },
+      async close() {
+        listener = undefined;
+        await Promise.all([...pairs].map(([peer, pair]) => removePair(peer, pair, STOPPING)));
+      },
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { SwarmError } from '../protocol/errors.ts';
+import { MAX_CLIENT_LINKS, MAX_HELLO_BYTES, MAX_PENDING_HELLOS } from '../protocol/limits.ts';
+import { type ClientConnection, type ClientHandlers, serveClient } from './client-connection.ts';
+import { closeWith } from './closing.ts';
+import { type Greeted, greet, LINK_PATHS, SOCKET_OPTIONS } from './handshake.ts';
+import type { Expected, Identity, LinkKind } from './hello.ts';
+import type { Guard } from './http-guard.ts';
+import type { PeerNetwork } from './peer-network.ts';
+
+export interface ReceptionOptions {
+  readonly identity: Identity;
+  readonly guard: Guard;
+  readonly network: PeerNetwork;
+  readonly maxBufferedBytes: number;
+  readonly onClient: (connection: ClientConnection) => ClientHandlers;
+  readonly onTrouble: (error: SwarmError) => void;
+}
+
+/** Lets links in: checks the door, hears the hello, hands the link to the peers or to the clients. */
+export interface Reception {
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Closes every link that is not a peer's and lets nobody in any more. */
+  close(): Promise<void>;
+}
+
+/** A hello and the header of its frame. */
+const MAX_BYTES_BEFORE_HELLO = MAX_HELLO_BYTES + 16;
+const STOPPING = new SwarmError('STOPPED', 'this node is stopping');
+const FULL = new SwarmError('BUSY', 'this node serves as many clients as it can; try another one');
+
+export function createReception(options: ReceptionOptions): Reception {
+  const { identity, guard, network, onTrouble } = options;
+  const sockets = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true, clientTracking: false });
+  const strangers = new Set<WebSocket>();
+  const clients = new Set<WebSocket>();
+  const expectations: Readonly<Record<LinkKind, Expected>> = {
+    peer: { kind: 'peer', isWelcome: network.isPeer },
+    client: { kind: 'client', isWelcome: () => true },
+  };
+  let isOpen = true;
+
+  const admitClient = (link: Greeted): void => {
+    const { socket } = link;
+    if (clients.size >= MAX_CLIENT_LINKS) {
+      closeWith(socket, FULL);
+      return;
+    }
+    clients.add(socket);
+    socket.once('close', () => clients.delete(socket));
+    serveClient({ ...options, link });
+  };
+  const meet = (socket: WebSocket, kind: LinkKind, release: () => void): void => {
+    strangers.add(socket);
+    greet(socket, { ours: identity, expected: expectations[kind] }, (outcome) => {
+      release();
+      strangers.delete(socket);
+      if (!outcome.ok) onTrouble(outcome.error);
+      else if (kind === 'peer') network.accept(outcome.value);
+      else admitClient(outcome.value);
+    });
+  };
+
+  return {
+    upgrade(request, socket, head) {
+      const verdict = guard(request);
+      if (verdict.kind === 'refused') return refuse(socket, 403, verdict.reason);
+      const kind = kindOf(verdict.path);
+      if (kind === undefined) return refuse(socket, 404, 'there are /raft and /client');
+      if (!isOpen || strangers.size >= MAX_PENDING_HELLOS)
+        return refuse(socket, 503, 'no room for another link now');
+      const release = boundBytes(socket, MAX_BYTES_BEFORE_HELLO);
+      sockets.handleUpgrade(request, socket, head, (link) => meet(link, kind, release));
+    },
+    async close() {
+      isOpen = false;
+      await Promise.all([...strangers, ...clients].map((socket) => closeWith(socket, STOPPING)));
+    },
+  };
+}
+
+function kindOf(path: string): LinkKind | undefined {
+  if (path === LINK_PATHS.peer) return 'peer';
+  return path === LINK_PATHS.client ? 'client' : undefined;
+}
+
+/**
+ * Destroys `socket` when it sends more than `limit` bytes before the returned function is called:
+ * ws would buffer a whole frame of `maxPayload` for somebody who has not said who they are.
+ */
+function boundBytes(socket: Duplex, limit: number): () => void {
+  let received = 0;
+  const onData = (chunk: Buffer): void => {
+    received += chunk.length;
+    if (received > limit) socket.destroy();
+  };
+  socket.on('data', onData);
+  return () => socket.off('data', onData);
+}
+
+const STATUS_TEXTS = { 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' } as const;
+
+function refuse(socket: Duplex, status: keyof typeof STATUS_TEXTS, reason: string): void {
+  // The other side may have gone already; there is nobody left to tell.
+  socket.on('error', () => socket.destroy());
+  const head = `HTTP/1.1 ${status} ${STATUS_TEXTS[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\n`;
+  socket.end(`${head}Content-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`, () => socket.destroy());
+}

@@ -1,0 +1,138 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { SwarmError } from '../protocol/errors.ts';
+import type { NodeId } from '../protocol/ids.ts';
+import { MAX_LINK_BUFFERED_BYTES } from '../protocol/limits.ts';
+import type { ClientConnection, ClientHandlers } from './client-connection.ts';
+import type { Identity } from './hello.ts';
+import { createGuard, type Guard } from './http-guard.ts';
+import { createPeerNetwork } from './peer-network.ts';
+import type { Transport } from './port.ts';
+import { createReception } from './reception.ts';
+
+export interface TransportServerOptions {
+  readonly identity: Identity;
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Where a peer listens now (`ws://host:port`); asked before each attempt to reach it. */
+  readonly resolve: (peer: NodeId) => Promise<string | undefined>;
+  /** In [0, 1); spreads reconnects. */
+  readonly random: () => number;
+  /** Called once per accepted client, before its first request is read. */
+  readonly onClient: (connection: ClientConnection) => ClientHandlers;
+  /** What `GET /health` says; small, and nothing secret: nobody is asked for a token there. */
+  readonly health: () => Readonly<Record<string, unknown>>;
+  /** Refused strangers, malformed frames, failed attempts: for the log of the operator. */
+  readonly onTrouble: (error: SwarmError) => void;
+  /** Default `MAX_LINK_BUFFERED_BYTES`. */
+  readonly maxBufferedBytes?: number;
+}
+
+export interface TransportServer {
+  readonly port: number;
+  /** `ws://host:port`: what peers and clients dial. */
+  readonly url: string;
+  /** The peers. Closing it leaves the clients alone; closing the server closes it too. */
+  readonly transport: Transport;
+  /** Closes every link with a reason and frees the port. */
+  close(): Promise<void>;
+}
+
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const TIMEOUT_CHECK_INTERVAL_MS = 2_500;
+const MAX_HEADER_BYTES = 8 * 1024;
+/** Peers, clients and plain requests together; what is over it is not even accepted. */
+const MAX_CONNECTIONS = 2_048;
+
+/**
+ * Opens the one port of a process: `/raft` for peers, `/client` for clients, `GET /health`.
+ *
+ * @throws SwarmError `PORT_IN_USE`
+ */
+export async function openTransportServer(options: TransportServerOptions): Promise<TransportServer> {
+  const { identity, host, onTrouble, maxBufferedBytes = MAX_LINK_BUFFERED_BYTES } = options;
+  const http = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  });
+  http.maxConnections = MAX_CONNECTIONS;
+  const port = await listen(http, options);
+
+  const guard = createGuard({ host, port });
+  const network = createPeerNetwork({ ...options, ours: identity, maxBufferedBytes });
+  const reception = createReception({ ...options, guard, network, maxBufferedBytes });
+  http.on('request', (request, response) =>
+    answerRequest({ request, response, guard, health: options.health }),
+  );
+  http.on('upgrade', reception.upgrade);
+  http.on('error', (cause) =>
+    onTrouble(new SwarmError('NOT_RUNNING', `the port has failed: ${cause.message}`)),
+  );
+
+  return {
+    port,
+    url: `ws://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    transport: network.transport,
+    async close() {
+      const portFree = new Promise((resolve) => http.close(resolve));
+      await Promise.all([network.transport.close(), reception.close()]);
+      http.closeAllConnections();
+      await portFree;
+    },
+  };
+}
+
+function listen(
+  http: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: NodeJS.ErrnoException): void => reject(listenError(cause, { host, port }));
+    http.once('error', onError);
+    http.listen({ host, port }, () => {
+      http.off('error', onError);
+      resolve((http.address() as AddressInfo).port);
+    });
+  });
+}
+
+function listenError(
+  cause: NodeJS.ErrnoException,
+  at: { readonly host: string; readonly port: number },
+): Error {
+  const { host, port } = at;
+  if (cause.code === 'EADDRINUSE') {
+    const message = `port ${port} on ${host} is in use; stop the process that holds it, or choose another port (0: any)`;
+    return new SwarmError('PORT_IN_USE', message, { host, port });
+  }
+  return new SwarmError('BAD_INPUT', `cannot listen on ${host}:${port}: ${cause.message}`, { host, port });
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly guard: Guard;
+  readonly health: () => Readonly<Record<string, unknown>>;
+}
+
+function answerRequest({ request, response, guard, health }: Exchange): void {
+  const verdict = guard(request);
+  if (verdict.kind === 'refused') return sendJson(response, 403, { error: verdict.reason });
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return sendJson(response, 405, { error: 'GET only' });
+  if (verdict.path === '/health') return sendJson(response, 200, health());
+  sendJson(response, 404, { error: 'there is /health' });
+}
+
+function sendJson(response: ServerResponse, status: number, body: Readonly<Record<string, unknown>>): void {
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(`${JSON.stringify(body)}\n`);
+}
