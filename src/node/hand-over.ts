@@ -1,7 +1,6 @@
-import { SwarmError } from '../protocol/errors.ts';
+import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import type { Millis, NodeId } from '../protocol/ids.ts';
 import type { TransferReply } from '../raft/effects.ts';
-import type { Outcome } from './port.ts';
 
 type Done = (outcome: Outcome<NodeId>) => void;
 

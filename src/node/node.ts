@@ -1,10 +1,10 @@
 import type { Entry } from '../protocol/entry.ts';
-import { SwarmError } from '../protocol/errors.ts';
+import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import { type ClusterId, INDEX_ZERO, type LogIndex, type Millis, type NodeId } from '../protocol/ids.ts';
 import { InvariantError } from '../protocol/invariant.ts';
 import { MAX_COMMAND_BYTES, MAX_PENDING_PROPOSALS } from '../protocol/limits.ts';
 import type { Message } from '../protocol/message.ts';
-import { type Configuration, members } from '../protocol/state.ts';
+import { type Configuration, isVoter, members } from '../protocol/state.ts';
 import type { RaftConfig } from '../raft/config.ts';
 import type { Core } from '../raft/core.ts';
 import type { Effects, Event } from '../raft/effects.ts';
@@ -14,7 +14,7 @@ import type { LogStorage } from '../storage/port.ts';
 import type { Transport } from '../transport/port.ts';
 import { HandOver } from './hand-over.ts';
 import { Outbox } from './outbox.ts';
-import type { Applied, Clock, NodeListener, NodeStatus, Outcome, RaftNode, StateMachine } from './port.ts';
+import type { Applied, Clock, NodeListener, NodeStatus, RaftNode, StateMachine } from './port.ts';
 import { ProposalDesk } from './proposal-desk.ts';
 import { ReadBarriers } from './reads.ts';
 import { leaderOf, roleChanged, roleView, statusOf } from './status.ts';
@@ -139,9 +139,15 @@ class Node<Result> implements RaftNode<Result> {
     return this.#raft.core;
   }
 
-  async stop(): Promise<void> {
+  committed(from: LogIndex, limit: number): readonly Entry[] {
+    const { log } = this.#raft.core;
+    const to = Math.min(log.commitIndex, from + limit - 1) as LogIndex;
+    return log.range(Math.max(from, 1) as LogIndex, to);
+  }
+
+  async stop(manner: 'hand-over' | 'at-once'): Promise<void> {
     if (this.#stopped) return;
-    if (this.#raft.core.role.kind === 'leader') {
+    if (manner === 'hand-over' && this.#raft.core.role.kind === 'leader' && reachesVoter(this.#raft.core)) {
       // Whether somebody took over or nobody could: this node goes.
       await new Promise<void>((resolve) => this.transfer(undefined, () => resolve()));
     }
@@ -293,6 +299,10 @@ class Node<Result> implements RaftNode<Result> {
 }
 
 export type { Node };
+
+function reachesVoter(core: Core): boolean {
+  return [...core.openLinks].some((peer) => isVoter(core.membership, peer));
+}
 
 function stoppedError(id: NodeId): SwarmError {
   return new SwarmError('STOPPED', `node ${id} has stopped`);

@@ -1,5 +1,5 @@
 import type { Entry } from '../protocol/entry.ts';
-import type { SwarmError } from '../protocol/errors.ts';
+import type { Outcome } from '../protocol/errors.ts';
 import type { ClusterId, LogIndex, Millis, NodeId, Term } from '../protocol/ids.ts';
 import type { Configuration } from '../protocol/state.ts';
 
@@ -18,10 +18,6 @@ export interface Clock {
   /** Runs `callback` after the events that are at hand now have been taken in: the end of a loop turn. */
   defer(callback: () => void): void;
 }
-
-export type Outcome<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: SwarmError };
 
 /** The outcome of one command: where it stands in the log and what the state machine said. */
 export interface Applied<Result> {
@@ -85,6 +81,11 @@ export interface RaftNode<Result> {
   /** Leader only: hands leadership to `target`, or to the most caught-up eligible voter. Thesis §3.10 */
   transfer(target: NodeId | undefined, done: (outcome: Outcome<NodeId>) => void): void;
   status(): NodeStatus;
-  /** Hands leadership over first if this node leads and somebody can take it. */
-  stop(): Promise<void>;
+  /** Committed entries from `from` on, at most `limit`. */
+  committed(from: LogIndex, limit: number): readonly Entry[];
+  /**
+   * Stops in order. `hand-over`: if this node leads, it gives leadership to a voter in reach first.
+   * `at-once`: the others stop too, so nobody could keep it.
+   */
+  stop(manner: 'hand-over' | 'at-once'): Promise<void>;
 }

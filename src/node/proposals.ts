@@ -1,7 +1,7 @@
 import type { Entry } from '../protocol/entry.ts';
-import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+import { type ErrorCode, type Outcome, SwarmError } from '../protocol/errors.ts';
 import type { LogIndex, Millis, NodeId, Term } from '../protocol/ids.ts';
-import type { Applied, Outcome } from './port.ts';
+import type { Applied } from './port.ts';
 
 export type Done<Result> = (outcome: Outcome<Applied<Result>>) => void;
 

@@ -1,7 +1,6 @@
-import { SwarmError } from '../protocol/errors.ts';
+import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import type { LogIndex, Millis } from '../protocol/ids.ts';
 import type { ReadReply } from '../raft/effects.ts';
-import type { Outcome } from './port.ts';
 
 interface Barrier {
   readonly done: (outcome: Outcome<LogIndex>) => void;

@@ -33,7 +33,7 @@ import {
 import { toProbe } from './progress.ts';
 import { onReadRequest, onReadResponse, requestRead } from './reads.ts';
 import { replicateTo } from './replication.ts';
-import { startTransfer } from './transfer.ts';
+import { onTransferLinkClosed, startTransfer } from './transfer.ts';
 
 /** A node's consensus as a machine without clock, disk or network. */
 export interface Raft {
@@ -96,6 +96,7 @@ function take(core: Core, event: Event): void {
       if (core.role.kind === 'leader') {
         const progress = core.role.progress.get(event.peer);
         if (progress !== undefined) core.role.progress.set(event.peer, toProbe(progress));
+        onTransferLinkClosed(core, core.role, event.peer);
       }
       if (core.role.kind === 'follower') onFollowerLinkClosed(core, core.role, event.peer);
       return;

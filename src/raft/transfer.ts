@@ -52,6 +52,13 @@ export function advanceTransfer(core: Core, leader: Leader): void {
   core.out.transfer = { kind: 'handed-over', target: transfer.target };
 }
 
+/** The target is gone: stop waiting for it. */
+export function onTransferLinkClosed(core: Core, leader: Leader, peer: NodeId): void {
+  if (leader.transfer?.target !== peer) return;
+  leader.transfer = undefined;
+  refuse(core, `the link to ${peer} closed`);
+}
+
 /** A leader of last resort gives way to an eligible voter that has caught up. */
 export function considerHandOver(core: Core, leader: Leader, response: HeartbeatResponse): void {
   if (core.config.standing === 'eligible' || response.standing !== 'eligible') return;
