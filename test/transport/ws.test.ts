@@ -1,0 +1,4 @@
+import { transportContract } from './contract.ts';
+import { createWsLab } from './ws-lab.ts';
+
+transportContract('ws', createWsLab);
