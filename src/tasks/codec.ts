@@ -1,0 +1,137 @@
+import { Packr } from 'msgpackr';
+import type * as command from './command.ts';
+import { integer, list, natural, oneOf, positive, record, type Shape, text, textMap } from './shape.ts';
+import { isWellFormed } from './well-formed.ts';
+
+/** Commands as bytes of the log: MessagePack, plain maps, so that other languages can read it. */
+const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
+
+export function encodeEnvelope(envelope: command.Envelope): Uint8Array {
+  return packr.pack(envelope);
+}
+
+/** `undefined` for bytes that are no command this version knows. Never throws, whatever the bytes. */
+export function decodeEnvelope(bytes: Uint8Array): command.Envelope | undefined {
+  if (!isWellFormed(bytes)) return undefined;
+  const value: unknown = packr.unpack(bytes);
+  return isEnvelope(value) ? value : undefined;
+}
+
+const texts = list(text);
+const fenced = { taskId: text, fence: positive };
+const taskFence = record<command.TaskFence>(fenced);
+const reservationFence = { reservationId: text, fence: positive };
+
+const taskSpec = record<command.TaskSpec>(
+  {
+    id: text,
+    title: text,
+    requires: texts,
+    priority: oneOf('critical', 'high', 'medium', 'normal', 'low'),
+    dependsOn: texts,
+    env: textMap,
+  },
+  { prompt: text, run: text, timeoutMs: positive, retries: natural, gate: text },
+);
+
+const hookRecord = record<command.HookRecord>(
+  {
+    hook: oneOf('pre', 'post'),
+    outcome: oneOf('succeeded', 'failed', 'timed-out', 'denied'),
+    durationMs: natural,
+    stdout: text,
+    stderr: text,
+  },
+  { exitCode: integer },
+);
+
+const attempt = { output: text, hooks: list(hookRecord) };
+const stream = { exitCode: integer };
+
+/** What follows the kind, kind by kind. The compiler sees to it that none is missing. */
+const BODIES: { readonly [Kind in command.TaskCommand['kind']]: Shape<BodyOf<Kind>> } = {
+  submit: record<command.SubmitCommand>({ kind: oneOf('submit'), key: text, tasks: list(taskSpec) }),
+  assign: record<command.AssignCommand>({
+    kind: oneOf('assign'),
+    assignments: list(record({ taskId: text, instanceId: text })),
+  }),
+  claim: record<command.ClaimCommand>(
+    { kind: oneOf('claim'), requestId: text, claimant: record({ id: text, capabilities: texts }) },
+    { taskId: text, leaseMs: positive },
+  ),
+  start: record<command.StartCommand>({ kind: oneOf('start'), ...fenced }),
+  renew: record<command.RenewCommand>({
+    kind: oneOf('renew'),
+    tasks: list(taskFence),
+    reservations: list(record(reservationFence)),
+  }),
+  note: record<command.NoteCommand>({ kind: oneOf('note'), ...fenced, text }),
+  complete: record<command.CompleteCommand>({ kind: oneOf('complete'), ...fenced, ...attempt }, stream),
+  fail: record<command.FailCommand>(
+    { kind: oneOf('fail'), ...fenced, ...attempt, reason: text, next: oneOf('retry', 'final', 'park') },
+    stream,
+  ),
+  release: record<command.ReleaseCommand>({ kind: oneOf('release'), ...fenced, reason: text }),
+  cancel: record<command.CancelCommand>({ kind: oneOf('cancel'), taskId: text, reason: text }),
+  retry: record<command.RetryCommand>({ kind: oneOf('retry'), taskId: text }),
+  approve: record<command.ApproveCommand>({ kind: oneOf('approve'), taskId: text, by: text }),
+  expire: record<command.ExpireCommand>({ kind: oneOf('expire'), ...fenced, renewedAt: positive }),
+  register: record<command.RegisterCommand>({
+    kind: oneOf('register'),
+    instanceId: text,
+    agent: text,
+    capabilities: texts,
+    capacity: positive,
+    life: text,
+  }),
+  unregister: record<command.UnregisterCommand>({
+    kind: oneOf('unregister'),
+    instanceId: text,
+    life: text,
+    cause: oneOf('stopped', 'lost'),
+  }),
+  pause: record<command.PauseCommand>({ kind: oneOf('pause'), reason: text }),
+  resume: record<command.ResumeCommand>({ kind: oneOf('resume') }),
+  configure: record<command.ConfigureCommand>(
+    { kind: oneOf('configure') },
+    { maxActive: positive, attempts: positive, leaseMs: positive },
+  ),
+  reserve: record<command.ReserveCommand>(
+    {
+      kind: oneOf('reserve'),
+      reservationId: text,
+      holder: text,
+      paths: texts,
+      mode: oneOf('exclusive', 'shared'),
+    },
+    { task: taskFence, leaseMs: positive },
+  ),
+  'release-reservation': record<command.ReleaseReservationCommand>({
+    kind: oneOf('release-reservation'),
+    ...reservationFence,
+  }),
+  'expire-reservation': record<command.ExpireReservationCommand>({
+    kind: oneOf('expire-reservation'),
+    ...reservationFence,
+    renewedAt: positive,
+  }),
+  'session-open': record<command.SessionOpenCommand>({ kind: oneOf('session-open'), sessionId: text }),
+  'session-expire': record<command.SessionExpireCommand>({
+    kind: oneOf('session-expire'),
+    sessionId: text,
+    lastIndex: positive,
+  }),
+};
+
+type BodyOf<Kind extends command.TaskCommand['kind']> = Extract<command.TaskCommand, { readonly kind: Kind }>;
+
+const byKind = new Map<unknown, Shape<command.TaskCommand>>(Object.entries(BODIES));
+
+const body: Shape<command.TaskCommand> = (value): value is command.TaskCommand => {
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return false;
+  return byKind.get(value.kind)?.(value) ?? false;
+};
+
+const sessionStamp = record<command.SessionStamp>({ id: text, sequence: positive, ack: positive });
+
+const isEnvelope = record<command.Envelope>({ at: natural, body }, { session: sessionStamp });

@@ -1,0 +1,29 @@
+import type { TaskState } from './task.ts';
+
+/** What a command changed, for those who watch: to start work, to stop it, to show it. */
+export type TaskEvent =
+  | {
+      readonly type: 'task';
+      readonly taskId: string;
+      /** `undefined`: newly submitted. */
+      readonly from: TaskState | undefined;
+      readonly to: TaskState;
+      /** Whose lease began or ended with this change; both absent when no lease was touched. */
+      readonly agent: string | undefined;
+      readonly fence: number | undefined;
+      readonly reason: string;
+    }
+  | { readonly type: 'note'; readonly taskId: string; readonly agent: string; readonly text: string }
+  /** Dropped from history. */
+  | { readonly type: 'task-forgotten'; readonly taskId: string }
+  | { readonly type: 'instance'; readonly instanceId: string; readonly change: 'registered' | 'gone' }
+  | { readonly type: 'paused'; readonly reason: string }
+  | { readonly type: 'resumed' }
+  | { readonly type: 'configured' }
+  | {
+      readonly type: 'reservation';
+      readonly reservationId: string;
+      readonly change: 'granted' | 'released' | 'expired';
+      readonly holder: string;
+      readonly paths: readonly string[];
+    };

@@ -1,0 +1,75 @@
+/**
+ * FNV-1a, 64 bit (Fowler, Noll, Vo), carried on over everything the machine has done. Its step takes
+ * a UTF-16 code unit or a 32-bit word where the original takes an octet: equal for ASCII text, and
+ * still one-to-one in the state, so that two histories which part stay apart.
+ *
+ * Finds replicas that diverged by accident. It is no protection against somebody who looks for collisions.
+ */
+export class RunningHash {
+  #high = 0xcbf29ce4;
+  #low = 0x84222325;
+
+  /** 16 lower-case hexadecimal digits. */
+  get hex(): string {
+    return this.#high.toString(16).padStart(8, '0') + this.#low.toString(16).padStart(8, '0');
+  }
+
+  /** Folds the code units alone; `value` marks where a text ends. */
+  text(text: string): void {
+    for (let at = 0; at < text.length; at++) this.#step(text.charCodeAt(at));
+  }
+
+  /** Folds an integer up to 2^53. */
+  integer(value: number): void {
+    this.#step(value >>> 0);
+    this.#step(Math.floor(value / WORD) >>> 0);
+  }
+
+  /** Folds plain data: kind, length and content, so that no two different values fold alike. */
+  value(value: unknown): void {
+    switch (typeof value) {
+      case 'number':
+        this.#step(TAG.number);
+        return this.integer(value);
+      case 'string':
+        this.#step(TAG.text);
+        this.text(value);
+        return this.#step(value.length);
+      case 'boolean':
+        return this.#step(value ? TAG.true : TAG.false);
+      case 'object':
+        return value === null ? this.#step(TAG.nothing) : this.#structure(value);
+      default:
+        return this.#step(TAG.nothing);
+    }
+  }
+
+  #structure(value: object): void {
+    if (Array.isArray(value)) {
+      this.#step(TAG.list);
+      for (const item of value) this.value(item);
+      return this.#step(value.length);
+    }
+    this.#step(TAG.record);
+    let size = 0;
+    for (const [name, item] of Object.entries(value)) {
+      this.value(name);
+      this.value(item);
+      size++;
+    }
+    this.#step(size);
+  }
+
+  /** (state xor word) × (2^40 + 0x1b3) modulo 2^64, in two 32-bit halves: a BigInt would cost fifty times as much. */
+  #step(word: number): void {
+    const mixed = (this.#low ^ word) >>> 0;
+    const product = mixed * 0x1b3;
+    this.#low = product >>> 0;
+    const carry = (product - this.#low) / WORD;
+    this.#high = (Math.imul(this.#high, 0x1b3) + carry + (mixed << 8)) >>> 0;
+  }
+}
+
+const WORD = 2 ** 32;
+
+const TAG = { nothing: 1, false: 2, true: 3, number: 4, text: 5, list: 6, record: 7 } as const;

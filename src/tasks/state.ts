@@ -1,0 +1,78 @@
+import { DEFAULT_ATTEMPTS, DEFAULT_LEASE_MS, MAX_LIVE_TASKS } from '../protocol/limits.ts';
+import type { ResultValues, TaskResult } from './command.ts';
+import type { TaskRecord } from './task.ts';
+import { TaskIndex } from './task-index.ts';
+
+export type Settings = ResultValues['configure'];
+
+/** A process that takes assignments. */
+export interface Instance {
+  readonly id: string;
+  readonly agent: string;
+  readonly capabilities: readonly string[];
+  readonly capacity: number;
+  readonly life: string;
+  readonly registeredIndex: number;
+}
+
+export interface Reservation {
+  readonly id: string;
+  readonly holder: string;
+  readonly paths: readonly string[];
+  readonly mode: 'exclusive' | 'shared';
+  /** The task lease it was made under and ends with. */
+  readonly task: { readonly taskId: string; readonly fence: number } | undefined;
+  readonly fence: number;
+  readonly renewedAt: number;
+  readonly durationMs: number;
+}
+
+/** One client's answers, so that a command sent twice is applied once. Changed in place: only `session` touches it. */
+export interface Session {
+  readonly id: string;
+  /** Log index of its latest command. */
+  lastIndex: number;
+  /** Answers below are forgotten. */
+  ack: number;
+  readonly answers: Map<number, TaskResult>;
+}
+
+/**
+ * Everything the machine knows: plain data in maps that are in log order, plus `index`, which is
+ * derived from `tasks`.
+ */
+export interface MachineState {
+  nextOrder: number;
+  /** The reason given, while no new work may begin. */
+  paused: string | undefined;
+  settings: Settings;
+  readonly tasks: Map<string, TaskRecord>;
+  readonly instances: Map<string, Instance>;
+  readonly reservations: Map<string, Reservation>;
+  /** The one idle longest first. */
+  readonly sessions: Map<string, Session>;
+  /** Ids of sessions that were closed, oldest first: they must not come back as new ones. */
+  readonly closedSessions: Set<string>;
+  /** Task ids by idempotency key, oldest first. */
+  readonly submissions: Map<string, readonly string[]>;
+  /** Answers of claims by claimant and request, oldest first. */
+  readonly claims: Map<string, ResultValues['claim']>;
+  readonly index: TaskIndex;
+}
+
+export function emptyState(): MachineState {
+  const tasks = new Map<string, TaskRecord>();
+  return {
+    nextOrder: 1,
+    paused: undefined,
+    settings: { maxActive: MAX_LIVE_TASKS, attempts: DEFAULT_ATTEMPTS, leaseMs: DEFAULT_LEASE_MS },
+    tasks,
+    instances: new Map(),
+    reservations: new Map(),
+    sessions: new Map(),
+    closedSessions: new Set(),
+    submissions: new Map(),
+    claims: new Map(),
+    index: new TaskIndex(tasks),
+  };
+}

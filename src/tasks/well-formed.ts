@@ -1,0 +1,87 @@
+/**
+ * Walks MessagePack bytes without building anything, and tells whether they are exactly one value that
+ * is safe to decode: every count is covered by bytes that are there, so that five bytes cannot ask
+ * for gigabytes; nothing is nested deeper than a command ever is; no extension types, which decode to
+ * objects that are no plain data.
+ *
+ * Format: the MessagePack specification, "Formats".
+ */
+export function isWellFormed(bytes: Uint8Array): boolean {
+  return skipValue(bytes, 0, MAX_DEPTH) === bytes.length;
+}
+
+/** The environment of a submitted task is the deepest part of a command, at 6. */
+const MAX_DEPTH = 8;
+
+const DAMAGED = -1;
+
+/** Offset behind the value that begins at `at`, or `DAMAGED`. */
+function skipValue(bytes: Uint8Array, at: number, depth: number): number {
+  const head = bytes[at];
+  if (head === undefined || depth === 0) return DAMAGED;
+  if (head <= 0x7f || head >= 0xe0) return at + 1;
+  if (head <= 0x8f) return skipItems(bytes, { at: at + 1, items: (head & 0x0f) * 2, depth });
+  if (head <= 0x9f) return skipItems(bytes, { at: at + 1, items: head & 0x0f, depth });
+  if (head <= 0xbf) return within(bytes, at + 1 + (head & 0x1f));
+  const layout = LAYOUTS[head];
+  if (layout === undefined) return DAMAGED;
+  if (layout.kind === 'fixed') return within(bytes, at + 1 + layout.bytes);
+  const length = readLength(bytes, at + 1, layout.lengthBytes);
+  if (length === DAMAGED) return DAMAGED;
+  const start = at + 1 + layout.lengthBytes;
+  if (layout.kind === 'text') return within(bytes, start + length);
+  return skipItems(bytes, { at: start, items: length * layout.itemsEach, depth });
+}
+
+function skipItems(
+  bytes: Uint8Array,
+  { at, items, depth }: { readonly at: number; readonly items: number; readonly depth: number },
+): number {
+  if (items > bytes.length - at) return DAMAGED;
+  let next = at;
+  for (let item = 0; item < items && next !== DAMAGED; item++) next = skipValue(bytes, next, depth - 1);
+  return next;
+}
+
+function within(bytes: Uint8Array, end: number): number {
+  return end <= bytes.length ? end : DAMAGED;
+}
+
+function readLength(bytes: Uint8Array, at: number, size: number): number {
+  let length = 0;
+  for (let offset = 0; offset < size; offset++) {
+    const byte = bytes[at + offset];
+    if (byte === undefined) return DAMAGED;
+    length = length * 256 + byte;
+  }
+  return length;
+}
+
+type Layout =
+  | { readonly kind: 'fixed'; readonly bytes: number }
+  | { readonly kind: 'text'; readonly lengthBytes: number }
+  | { readonly kind: 'items'; readonly lengthBytes: number; readonly itemsEach: 1 | 2 };
+
+/** By first byte. Missing: reserved, binary, extension. */
+const LAYOUTS: Readonly<Record<number, Layout>> = {
+  192: { kind: 'fixed', bytes: 0 },
+  194: { kind: 'fixed', bytes: 0 },
+  195: { kind: 'fixed', bytes: 0 },
+  202: { kind: 'fixed', bytes: 4 },
+  203: { kind: 'fixed', bytes: 8 },
+  204: { kind: 'fixed', bytes: 1 },
+  205: { kind: 'fixed', bytes: 2 },
+  206: { kind: 'fixed', bytes: 4 },
+  207: { kind: 'fixed', bytes: 8 },
+  208: { kind: 'fixed', bytes: 1 },
+  209: { kind: 'fixed', bytes: 2 },
+  210: { kind: 'fixed', bytes: 4 },
+  211: { kind: 'fixed', bytes: 8 },
+  217: { kind: 'text', lengthBytes: 1 },
+  218: { kind: 'text', lengthBytes: 2 },
+  219: { kind: 'text', lengthBytes: 4 },
+  220: { kind: 'items', lengthBytes: 2, itemsEach: 1 },
+  221: { kind: 'items', lengthBytes: 4, itemsEach: 1 },
+  222: { kind: 'items', lengthBytes: 2, itemsEach: 2 },
+  223: { kind: 'items', lengthBytes: 4, itemsEach: 2 },
+};
