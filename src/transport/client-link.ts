@@ -18,7 +18,7 @@ export interface ClientLinkOptions {
 }
 
 /** `status` is one of `STATUS_OK`, `STATUS_ERROR`, `STATUS_LINK_CLOSED`; the last comes without a body. */
-export type ResponseCallback = (status: number, body: Uint8Array) => void;
+type ResponseCallback = (status: number, body: Uint8Array) => void;
 
 export interface ClientLink {
   /** The node at the other end. */

@@ -7,7 +7,7 @@ import type { IncomingMessage } from 'node:http';
  */
 export type Guard = (request: IncomingMessage) => GuardVerdict;
 
-export type GuardVerdict =
+type GuardVerdict =
   | { readonly kind: 'welcome'; readonly path: string }
   | { readonly kind: 'refused'; readonly reason: string };
 

@@ -29,7 +29,8 @@ export function createMemoryHub(defer: (callback: () => void) => void): MemoryHu
   const cuts = new Set<string>();
 
   const isConnected = (left: NodeId, right: NodeId): boolean => {
-    const accepted = members.get(left)?.peers.has(right) === true && members.get(right)?.peers.has(left) === true;
+    const accepted =
+      members.get(left)?.peers.has(right) === true && members.get(right)?.peers.has(left) === true;
     return accepted && !cuts.has(linkName(left, right));
   };
   const tell = (id: NodeId, say: (listener: TransportListener) => void): void => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type RawData, WebSocket, WebSocketServer } from 'ws';
+import { type ClientOptions, type RawData, WebSocket, WebSocketServer } from 'ws';
 import { encodeHello, type Identity, type LinkKind } from '../../src/transport/hello.ts';
 import { Recorder } from './recorder.ts';
 
@@ -14,8 +14,13 @@ export interface Stranger {
 }
 
 /** Dials `url` + `path` and says `hello`, if there is one, as its first frame. */
-export async function dialAs(url: string, path: string, hello?: string | Uint8Array): Promise<Stranger> {
-  const stranger = watch(new WebSocket(`${url}${path}`, { perMessageDeflate: false }));
+export async function dialAs(
+  url: string,
+  path: string,
+  hello?: string | Uint8Array,
+  options: ClientOptions = {},
+): Promise<Stranger> {
+  const stranger = watch(new WebSocket(`${url}${path}`, { perMessageDeflate: false, ...options }));
   await once(stranger.socket, 'open');
   if (hello !== undefined) stranger.socket.send(hello);
   return stranger;
