@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SwarmError } from '../protocol/errors.ts';
 import { MAX_SCAN_DEPTH, MAX_SCAN_ENTRIES } from '../protocol/limits.ts';
-import type { Diagnostic, DiagnosticCode, Severity } from './diagnostic.ts';
+import type { Diagnostic } from './diagnostic.ts';
 
 /** The agent files below one path, and what was passed over. */
 export interface FolderScan {
@@ -82,27 +82,36 @@ async function kindOf(path: string): Promise<'missing' | 'file' | 'folder'> {
 
 /** A file that is there but cannot be read: said, and the scan goes on. */
 export function unreadable(file: string, error: unknown): Diagnostic {
-  return about(file, 'error', 'unreadable', `cannot be read: ${reasonOf(error)}`, 'check its permissions');
+  return about(file, {
+    severity: 'error',
+    code: 'unreadable',
+    message: `cannot be read: ${reasonOf(error)}`,
+    hint: 'check its permissions',
+  });
 }
 
 /** The scan stops short: said, because an agent that is not found otherwise looks like a typing error. */
 export function scanLimit(file: string, bound: string): Diagnostic {
-  return about(file, 'warning', 'scan-limit', `${bound}; what is here was not read`, 'name a smaller folder');
+  return about(file, {
+    severity: 'warning',
+    code: 'scan-limit',
+    message: `${bound}; what comes here and later was not read`,
+    hint: 'name a smaller folder',
+  });
 }
 
 function linkSkipped(file: string): Diagnostic {
-  const hint = 'name the folder itself if its agents are wanted';
-  return about(file, 'info', 'symlink-skipped', 'a link to a folder is not followed', hint);
+  return about(file, {
+    severity: 'info',
+    code: 'symlink-skipped',
+    message: 'a link to a folder is not followed',
+    hint: 'name the folder itself if its agents are wanted',
+  });
 }
 
-function about(
-  file: string,
-  severity: Severity,
-  code: DiagnosticCode,
-  message: string,
-  hint: string,
-): Diagnostic {
-  return { file, line: 1, column: 1, severity, code, message, hint };
+/** A remark about a file as a whole. */
+function about(file: string, remark: Omit<Diagnostic, 'file' | 'line' | 'column'>): Diagnostic {
+  return { file, line: 1, column: 1, ...remark };
 }
 
 function reasonOf(error: unknown): string {

@@ -53,10 +53,19 @@ interface TopLevelValue {
   readonly end: number;
 }
 
+/** Troubles that are of their own value. Any other may only follow from an earlier one in another value. */
+const LOCAL: ReadonlySet<string> = new Set([
+  'BLOCK_AS_IMPLICIT_KEY',
+  'BAD_SCALAR_START',
+  'BAD_ALIAS',
+  'UNKNOWN_ALIAS',
+]);
+
 function quoteScalars(source: MappedText, troubles: readonly Trouble[]): Repair | undefined {
   const edits: Edit[] = [];
   const findings: Finding[] = [];
-  for (const trouble of troubles) {
+  for (const [position, trouble] of troubles.entries()) {
+    if (position > 0 && !LOCAL.has(trouble.code)) continue;
     const value = topLevelValueAt(source.text, trouble.at);
     // Troubles come in ascending order, several in one value: one pair of quotes mends them all.
     if (value === undefined || value.start < (edits.at(-1)?.at ?? -1)) continue;

@@ -22,8 +22,8 @@ export type YamlResult =
   | { kind: 'prose'; findings: readonly Finding[] }
   | { kind: 'refused'; findings: readonly Finding[] };
 
-/** A pass mends every top-level value that YAML refuses; what three passes leave broken stays so. */
-const MAX_REPAIR_PASSES = 3;
+/** A pass mends all values that are surely broken; a mended one may uncover the next. */
+const MAX_REPAIR_PASSES = 4;
 
 /** Errors of one file that are worth reading; the others mostly follow from them. */
 const MAX_SYNTAX_ERRORS = 5;
