@@ -6,12 +6,13 @@
  * Finds replicas that diverged by accident. It is no protection against somebody who looks for collisions.
  */
 export class RunningHash {
-  #high = 0xcbf29ce4;
-  #low = 0x84222325;
+  // Two signed 32-bit halves: V8 keeps those without allocating, as it does neither a BigInt nor 2^31 and above.
+  #high = 0xcbf29ce4 | 0;
+  #low = 0x84222325 | 0;
 
   /** 16 lower-case hexadecimal digits. */
   get hex(): string {
-    return this.#high.toString(16).padStart(8, '0') + this.#low.toString(16).padStart(8, '0');
+    return hexWord(this.#high) + hexWord(this.#low);
   }
 
   /** Folds the code units alone; `value` marks where a text ends. */
@@ -52,22 +53,27 @@ export class RunningHash {
     }
     this.#step(TAG.record);
     let size = 0;
-    for (const [name, item] of Object.entries(value)) {
+    const fields = value as Readonly<Record<string, unknown>>;
+    for (const name of Object.keys(fields)) {
       this.value(name);
-      this.value(item);
+      this.value(fields[name]);
       size++;
     }
     this.#step(size);
   }
 
-  /** (state xor word) × (2^40 + 0x1b3) modulo 2^64, in two 32-bit halves: a BigInt would cost fifty times as much. */
+  /** (state xor word) × (2^40 + 0x1b3) modulo 2^64. The low half is multiplied in 16-bit pieces, whose products are small. */
   #step(word: number): void {
-    const mixed = (this.#low ^ word) >>> 0;
-    const product = mixed * 0x1b3;
-    this.#low = product >>> 0;
-    const carry = (product - this.#low) / WORD;
-    this.#high = (Math.imul(this.#high, 0x1b3) + carry + (mixed << 8)) >>> 0;
+    const mixed = this.#low ^ word;
+    const lower = (mixed & 0xffff) * 0x1b3;
+    const upper = (mixed >>> 16) * 0x1b3 + (lower >>> 16);
+    this.#low = (upper << 16) | (lower & 0xffff);
+    this.#high = (Math.imul(this.#high, 0x1b3) + (upper >>> 16) + (mixed << 8)) | 0;
   }
+}
+
+function hexWord(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, '0');
 }
 
 const WORD = 2 ** 32;
