@@ -137,3 +137,12 @@ export const MAX_CLIENT_LINKS = 1_024;
 
 /** A ping on every link; three without an answer and the link is dead, though TCP would wait for minutes. */
 export const KEEP_ALIVE_INTERVAL_MS = 10_000;
+
+/** A task file is read whole, and its values go to the log. */
+export const MAX_TASK_FILE_BYTES = 4 * MIB;
+
+/** Levels of syntax inside each other; a list in a task is at 9. The YAML composer recurses. */
+export const MAX_TASK_FILE_DEPTH = 32;
+
+/** One attempt of a task. Longer than any single piece of work, and timers hold it. */
+export const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000;
