@@ -1,0 +1,214 @@
+import type { NodeId } from '../../src/protocol/ids.ts';
+import { unreachable } from '../../src/protocol/invariant.ts';
+import type { Chance } from './chance.ts';
+import { CALM } from './network.ts';
+import type { FaultKind, Plan } from './plan.ts';
+import type { SimulatedSwarm } from './swarm.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export interface FaultsOptions {
+  readonly plan: Plan;
+  readonly time: VirtualTime;
+  readonly chance: Chance;
+  readonly swarm: SimulatedSwarm;
+  readonly note: (who: string, what: string) => void;
+}
+
+/** From one node to another. */
+type Way = readonly [NodeId, NodeId];
+
+const SUPERVISION_MS = 100;
+
+/** Does harm to a swarm, one misfortune after the other, several at a time; and undoes it. */
+export class Faults {
+  readonly #options: FaultsOptions;
+  readonly #counts = new Map<FaultKind, number>();
+  /** What takes back the harm under way. */
+  readonly #remedies = new Set<() => void>();
+  #isOver = false;
+
+  constructor(options: FaultsOptions) {
+    this.#options = options;
+  }
+
+  /** How often each kind struck. */
+  get counts(): ReadonlyMap<FaultKind, number> {
+    return this.#counts;
+  }
+
+  begin(): void {
+    const { plan, swarm } = this.#options;
+    swarm.network.weather = plan.weather;
+    this.#next();
+  }
+
+  /** No more harm, and all that was done is taken back. */
+  healAll(): void {
+    const { swarm, plan } = this.#options;
+    this.#isOver = true;
+    for (const remedy of [...this.#remedies]) remedy();
+    swarm.network.weather = CALM;
+    for (const id of swarm.ids) {
+      swarm.disk(id).setLatency({ min: 0, max: Math.min(5, plan.diskLatency.max) });
+      swarm.resume(id);
+    }
+    this.#keepRunning();
+  }
+
+  /** Starts whoever is down, over and over: a graceful stop may still be under way. */
+  #keepRunning(): void {
+    const { time, swarm } = this.#options;
+    for (const id of swarm.ids) swarm.start(id);
+    time.schedule({ at: time.now + SUPERVISION_MS, owner: undefined, run: () => this.#keepRunning() });
+  }
+
+  /** Cuts `absent` off from all others, until the returned function is called. */
+  cutOff(absent: readonly NodeId[]): () => void {
+    const { swarm } = this.#options;
+    const others = swarm.ids.filter((id) => !absent.includes(id));
+    this.#options.note('world', `${absent.join()} stay away`);
+    return this.#cut(absent.flatMap((left) => others.flatMap((right) => bothWays(left, right))));
+  }
+
+  #next(): void {
+    const { time, chance, plan } = this.#options;
+    const at = time.now + chance.integer(plan.faultEveryMs.min, plan.faultEveryMs.max);
+    time.schedule({
+      at,
+      owner: undefined,
+      run: () => {
+        if (this.#isOver) return;
+        const kind = chance.pick(plan.faults);
+        this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+        this.#strike(kind);
+        this.#next();
+      },
+    });
+  }
+
+  #strike(kind: FaultKind): void {
+    const { chance, swarm } = this.#options;
+    const victim = chance.pick(swarm.ids);
+    switch (kind) {
+      case 'partition':
+        return this.#partition(chance.some(swarm.ids, 0.5));
+      case 'isolate':
+        return this.#partition([victim]);
+      case 'one-way':
+        return this.#oneWay(victim);
+      case 'clog':
+        return this.#clog(victim, chance.pick(swarm.ids));
+      case 'reset':
+        return swarm.network.closeLink(victim, chance.pick(swarm.ids));
+      case 'pause':
+        swarm.pause(victim);
+        return this.#remedyLater(() => swarm.resume(victim));
+      case 'crash':
+        return this.#crash([victim]);
+      case 'power-cut':
+        return this.#crash(swarm.ids);
+      case 'slow-disk':
+        return this.#slowDisk(victim, { min: 20, max: 200 });
+      case 'stuck-disk':
+        return this.#slowDisk(victim, { min: 1500, max: 4000 });
+      case 'failed-disk':
+        swarm.failDisk(victim);
+        return this.#remedyLater(() => swarm.start(victim));
+      case 'transfer':
+        return this.#transfer();
+      case 'graceful-stop':
+        swarm.stop(victim);
+        return this.#remedyLater(() => swarm.start(victim));
+      default:
+        return unreachable(kind);
+    }
+  }
+
+  #partition(side: readonly NodeId[]): void {
+    const { swarm, chance, note } = this.#options;
+    const rest = swarm.ids.filter((id) => !side.includes(id));
+    note('world', `parts ${side.join()} from ${rest.join()}`);
+    const pairs = side.flatMap((left) => rest.map((right): Way => [left, right]));
+    const mend = this.#cut(pairs.flatMap(([left, right]) => bothWays(left, right)));
+    // Some cuts are seen at once, as a reset; others are mere silence.
+    if (chance.happens(0.3)) for (const [left, right] of pairs) swarm.network.closeLink(left, right);
+    this.#remedyLater(mend);
+  }
+
+  #oneWay(victim: NodeId): void {
+    const { swarm, chance, note } = this.#options;
+    const others = chance.some(swarm.ids, 0.6).filter((id) => id !== victim);
+    const isDeaf = chance.happens(0.5);
+    note(
+      'world',
+      isDeaf ? `${victim} hears nothing of ${others.join()}` : `${others.join()} hear nothing of ${victim}`,
+    );
+    this.#remedyLater(this.#cut(others.map((other): Way => (isDeaf ? [other, victim] : [victim, other]))));
+  }
+
+  #cut(ways: readonly Way[]): () => void {
+    const { network } = this.#options.swarm;
+    for (const [from, to] of ways) network.block(from, to);
+    return () => {
+      for (const [from, to] of ways) network.unblock(from, to);
+    };
+  }
+
+  #clog(from: NodeId, to: NodeId): void {
+    const { swarm, note } = this.#options;
+    if (from === to) return;
+    note('world', `clogs ${from} to ${to}`);
+    swarm.network.clog(from, to);
+    this.#remedyLater(() => swarm.network.unclog(from, to));
+  }
+
+  #crash(victims: readonly NodeId[]): void {
+    const { swarm } = this.#options;
+    for (const id of victims) {
+      swarm.crash(id);
+      this.#remedyLater(() => swarm.start(id));
+    }
+  }
+
+  #slowDisk(victim: NodeId, latency: { readonly min: number; readonly max: number }): void {
+    const { swarm, plan, note } = this.#options;
+    note(victim, `has a disk that takes up to ${latency.max} ms`);
+    swarm.disk(victim).setLatency(latency);
+    this.#remedyLater(() => swarm.disk(victim).setLatency(plan.diskLatency));
+  }
+
+  #transfer(): void {
+    const { swarm, chance, note } = this.#options;
+    const target = chance.happens(0.5) ? undefined : chance.pick(swarm.ids);
+    const leaders = swarm.ids.filter((id) => swarm.status(id)?.role === 'leader');
+    const asked = leaders.length === 0 || chance.happens(0.1) ? chance.pick(swarm.ids) : chance.pick(leaders);
+    note(asked, `is asked to hand over to ${target ?? 'anybody'}`);
+    this.#options.time.schedule({
+      at: this.#options.time.now,
+      owner: asked,
+      run: () =>
+        swarm.server(asked)?.node.transfer(target, (outcome) => {
+          note(asked, `answers the hand-over: ${outcome.ok ? outcome.value : outcome.error.code}`);
+        }),
+    });
+  }
+
+  /** Takes harm back after a while, at the latest when all is healed. */
+  #remedyLater(undo: () => void): void {
+    const { time, chance } = this.#options;
+    const remedy = (): void => {
+      if (this.#remedies.delete(remedy)) undo();
+    };
+    this.#remedies.add(remedy);
+    // Mostly short, sometimes longer than several elections take.
+    const at = time.now + chance.integer(20, chance.happens(0.3) ? 5000 : 800);
+    time.schedule({ at, owner: undefined, run: remedy });
+  }
+}
+
+function bothWays(left: NodeId, right: NodeId): readonly Way[] {
+  return [
+    [left, right],
+    [right, left],
+  ];
+}

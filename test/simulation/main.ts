@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+import { type SimulationReport, simulate } from './simulation.ts';
+
+const USAGE = `usage: npm run test:sim -- [--seeds N] [--start S] | --seed X [--trace]
+
+  --seeds N   how many seeds to live through (default 1000)
+  --start S   the first of them (default: drawn from the time of day)
+  --seed X    one seed only
+  --trace     print its whole story`;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parse(args);
+  if (options === undefined) {
+    console.error(USAGE);
+    return 2;
+  }
+  const { start, seeds, trace } = options;
+  const began = performance.now();
+  let events = 0;
+  let failures = 0;
+  for (let seed = start; seed < start + seeds; seed++) {
+    const report = await simulate(trace ? { seed, print: (line) => console.log(line) } : { seed });
+    events += report.events;
+    if (report.failure === undefined) continue;
+    failures += 1;
+    printFailure(report);
+    break;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  const perSecond = (count: number): string => (count / seconds).toFixed(0);
+  console.log(
+    `seeds ${start} to ${start + seeds - 1}: ${failures === 0 ? 'all promises kept' : 'a promise broken'}; ` +
+      `${seconds.toFixed(1)} s, ${perSecond(seeds)} seeds/s, ${perSecond(events)} events/s`,
+  );
+  return failures === 0 ? 0 : 1;
+}
+
+function parse(args: readonly string[]) {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        seeds: { type: 'string', default: '1000' },
+        start: { type: 'string', default: `${Date.now() % 1_000_000_000}` },
+        seed: { type: 'string' },
+        trace: { type: 'boolean', default: false },
+      },
+    });
+    const start = Number(values.seed ?? values.start);
+    const seeds = values.seed === undefined ? Number(values.seeds) : 1;
+    if (!Number.isSafeInteger(start) || !Number.isSafeInteger(seeds) || seeds < 1) return undefined;
+    return { start, seeds, trace: values.trace };
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return undefined;
+  }
+}
+
+function printFailure({ seed, failure, traceHash }: SimulationReport): void {
+  if (failure === undefined) return;
+  console.log(failure.tail.join('\n'));
+  console.log(`\nseed ${seed} (trace ${traceHash}) broke a promise\n${failure.message}`);
+  console.log(`again: npm run test:sim -- --seed ${seed} --trace`);
+}

@@ -1,0 +1,137 @@
+import type { Millis, NodeId } from '../../src/protocol/ids.ts';
+import { nodeId } from '../../src/protocol/ids.ts';
+import { type Configuration, configuration, type Standing } from '../../src/protocol/state.ts';
+import { type RaftConfig, raftConfig } from '../../src/raft/config.ts';
+import { majority } from '../../src/raft/quorum.ts';
+import type { Chance } from './chance.ts';
+import type { Weather } from './network.ts';
+import type { Skew } from './virtual-time.ts';
+
+export const FAULT_KINDS = [
+  'partition',
+  'isolate',
+  'one-way',
+  'clog',
+  'reset',
+  'pause',
+  'crash',
+  'power-cut',
+  'slow-disk',
+  'stuck-disk',
+  'failed-disk',
+  'transfer',
+  'graceful-stop',
+] as const;
+
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+export interface NodePlan {
+  readonly id: NodeId;
+  readonly config: RaftConfig;
+  readonly skew: Skew;
+}
+
+/** Everything about a run that is decided before it begins. */
+export interface Plan {
+  readonly nodes: readonly NodePlan[];
+  readonly bootstrap: Configuration;
+  readonly weather: Weather;
+  readonly diskLatency: { readonly min: Millis; readonly max: Millis };
+  readonly faults: readonly FaultKind[];
+  readonly faultEveryMs: { readonly min: Millis; readonly max: Millis };
+  readonly faultPhaseMs: Millis;
+  readonly callEveryMs: { readonly min: Millis; readonly max: Millis };
+  readonly requestTimeoutMs: Millis;
+  readonly keys: number;
+  /** Voters that stay away in the first part of the recovery: the others are a majority and must do. */
+  readonly absent: readonly NodeId[];
+}
+
+/** Draws a swarm, its weather and its misfortunes. */
+export function drawPlan(chance: Chance): Plan {
+  const voterCount = chance.pick([1, 2, 3, 3, 3, 3, 3, 5, 5, 5]);
+  const learnerCount = chance.happens(0.15) ? 1 : 0;
+  const ids = Array.from({ length: voterCount + learnerCount }, (_, at) => nodeId(`n${at + 1}`));
+  const voters = ids.slice(0, voterCount);
+  const standings = drawStandings(chance, voterCount);
+  const timing = drawTiming(chance);
+  return {
+    nodes: ids.map((id, at) => ({
+      id,
+      config: raftConfig({
+        ...timing,
+        standing: standings[at] ?? 'eligible',
+        rank: chance.happens(0.3) ? chance.integer(0, 8) : 0,
+      }),
+      skew: { offsetMs: chance.integer(0, 1_000_000), rate: 0.97 + 0.06 * chance.fraction() },
+    })),
+    bootstrap: configuration(voters, ids.slice(voterCount)),
+    weather: drawWeather(chance),
+    diskLatency: { min: 0, max: chance.pick([0, 2, 5, 20]) },
+    faults: drawFaults(chance),
+    faultEveryMs: chance.pick([
+      { min: 50, max: 600 },
+      { min: 200, max: 1500 },
+      { min: 1000, max: 3000 },
+    ]),
+    faultPhaseMs: chance.integer(5000, 12_000),
+    callEveryMs: { min: 1, max: chance.pick([60, 150, 300]) },
+    requestTimeoutMs: chance.pick([500, 2000, 5000]),
+    keys: chance.integer(1, 4),
+    absent: drawAbsent(chance, voters, standings),
+  };
+}
+
+/**
+ * With a majority that stands for election there is always a node that can win: the one of them with
+ * the longest log. With fewer, an entry that only abstainers hold may block the swarm for ever.
+ */
+function drawStandings(chance: Chance, voterCount: number): Standing[] {
+  const standings: Standing[] = Array.from({ length: voterCount }, () => 'eligible');
+  if (chance.happens(0.5)) return standings;
+  const reluctant = chance.integer(1, voterCount);
+  const abstaining = chance.happens(0.3) ? chance.integer(0, voterCount - majority(voterCount)) : 0;
+  const changed = standings.map((standing, at): Standing => {
+    if (at < abstaining) return 'never';
+    return at < reluctant ? 'last-resort' : standing;
+  });
+  return chance.shuffle(changed);
+}
+
+function drawTiming(chance: Chance) {
+  const scale = chance.pick([1, 2, 4]);
+  return {
+    heartbeatIntervalMs: 25 * scale,
+    electionTimeoutMinMs: 250 * scale,
+    electionTimeoutMaxMs: 500 * scale,
+    maxInflightAppends: chance.pick([1, 2, 64]),
+    // Small enough that one append does not take everything.
+    maxAppendBytes: chance.pick([40, 200, 512 * 1024]),
+    maxUncommittedBytes: chance.pick([400, 64 * 1024 * 1024]),
+  };
+}
+
+function drawWeather(chance: Chance): Weather {
+  const isRough = chance.happens(0.7);
+  const share = (most: number): number => (isRough && chance.happens(0.6) ? most * chance.fraction() : 0);
+  return {
+    latency: { min: 1, max: chance.pick([1, 3, 10, 40]) },
+    drop: share(0.15),
+    duplicate: share(0.15),
+    reorder: share(0.3),
+    delay: share(0.1),
+    delayMs: chance.pick([50, 300, 1500]),
+  };
+}
+
+function drawFaults(chance: Chance): readonly FaultKind[] {
+  const chosen = chance.some(FAULT_KINDS, 0.5);
+  return chosen.length > 0 ? chosen : ['crash'];
+}
+
+/** Not together with abstainers: those who are left might not include anybody who can be elected. */
+function drawAbsent(chance: Chance, voters: readonly NodeId[], standings: readonly Standing[]): NodeId[] {
+  const spare = voters.length - majority(voters.length);
+  if (spare === 0 || standings.includes('never') || chance.happens(0.5)) return [];
+  return chance.shuffle(voters).slice(0, chance.integer(1, spare));
+}

@@ -1,0 +1,156 @@
+import { Chance } from './chance.ts';
+import { Clients } from './clients.ts';
+import { Faults } from './faults.ts';
+import { Invariants } from './invariants.ts';
+import { decodeAppend, explainHistory } from './list-machine.ts';
+import { drawPlan, type Plan } from './plan.ts';
+import { recover } from './recovery.ts';
+import { SimulatedSwarm, type SwarmBugs } from './swarm.ts';
+import { Trace } from './trace.ts';
+import { Violation } from './violation.ts';
+import { VirtualTime } from './virtual-time.ts';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  /** Called with each line of the story. */
+  readonly print?: (line: string) => void;
+  readonly encoding?: 'wire' | 'objects';
+  readonly bugs?: Partial<SwarmBugs> & { readonly readsWithoutBarrier?: boolean };
+  /** Changes what the seed drew. */
+  readonly adjust?: (plan: Plan) => Plan;
+}
+
+export interface SimulationReport {
+  readonly seed: number;
+  readonly traceHash: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  /** What was seen to happen, by name: proof that a run was not idle. */
+  readonly counts: ReadonlyMap<string, number>;
+  readonly failure:
+    | { readonly promise: string; readonly message: string; readonly tail: readonly string[] }
+    | undefined;
+}
+
+/** More events than any run should need: beyond this the swarm is busy with nothing. */
+const MAX_EVENTS = 400_000;
+
+/** A whole run under way. */
+export interface World {
+  readonly plan: Plan;
+  readonly time: VirtualTime;
+  readonly swarm: SimulatedSwarm;
+  readonly clients: Clients;
+  readonly invariants: Invariants;
+  readonly faults: Faults;
+  readonly note: (who: string, what: string) => void;
+  /** Runs until `isDone` or until `deadline`, checking every promise after every event. */
+  run(deadline: number, isDone: () => boolean): Promise<'done' | 'late'>;
+}
+
+/** Lives through one seed: faults, then recovery, then the last look at everything. */
+export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
+  const trace = new Trace({ keep: 50, print: options.print });
+  const run = new Run(options, trace);
+  let failure: SimulationReport['failure'];
+  try {
+    await run.live();
+  } catch (error) {
+    const broken = error instanceof Violation ? error : undefined;
+    const message = error instanceof Error ? (broken ? error.message : `${error.stack}`) : String(error);
+    failure = { promise: broken?.promise ?? 'No exception', message, tail: trace.tail };
+  }
+  return {
+    seed: options.seed,
+    traceHash: trace.hash,
+    events: run.events,
+    virtualMs: run.time.now,
+    counts: run.counts(),
+    failure,
+  };
+}
+
+class Run implements World {
+  readonly plan: Plan;
+  readonly time = new VirtualTime();
+  readonly swarm: SimulatedSwarm;
+  readonly clients: Clients;
+  readonly invariants: Invariants;
+  readonly faults: Faults;
+  readonly note: (who: string, what: string) => void;
+  events = 0;
+
+  constructor({ seed, bugs = {}, encoding = 'wire', adjust }: SimulationOptions, trace: Trace) {
+    const chance = new Chance(seed);
+    const { time } = this;
+    const drawn = drawPlan(chance.stream('plan'));
+    const plan = adjust === undefined ? drawn : adjust(drawn);
+    const note = (who: string, what: string): void => trace.note(time.now, who, what);
+    this.plan = plan;
+    this.note = note;
+    this.swarm = new SimulatedSwarm({
+      plan,
+      time,
+      chance: chance.stream('swarm'),
+      invariants: () => this.invariants,
+      encoding,
+      bugs: { disk: bugs.disk, forge: bugs.forge, wrapMachine: bugs.wrapMachine },
+      note,
+    });
+    this.clients = new Clients({
+      time,
+      chance: chance.stream('clients'),
+      nodes: this.swarm.ids,
+      server: (id) => this.swarm.server(id),
+      note,
+      keys: plan.keys,
+      readsWithoutBarrier: bugs.readsWithoutBarrier ?? false,
+    });
+    this.invariants = new Invariants({
+      voters: plan.bootstrap.voters,
+      durable: (id) => this.swarm.disk(id).durable,
+      onCommitted: (entry) => {
+        if (entry.kind === 'command') this.clients.onCommitted(decodeAppend(entry.data).id, entry.index);
+      },
+    });
+    this.faults = new Faults({ plan, time, chance: chance.stream('faults'), swarm: this.swarm, note });
+  }
+
+  async live(): Promise<void> {
+    const { plan, swarm, clients, faults } = this;
+    for (const { id } of plan.nodes) swarm.start(id);
+    faults.begin();
+    clients.start(plan.callEveryMs);
+    await this.run(plan.faultPhaseMs, () => false);
+    await recover(this);
+    this.invariants.checkEverything();
+    const complaint = explainHistory(clients.history());
+    if (complaint !== undefined) throw new Violation('Linearizable', complaint);
+  }
+
+  async run(deadline: number, isDone: () => boolean): Promise<'done' | 'late'> {
+    const { time, swarm, invariants } = this;
+    while (!isDone()) {
+      if (time.now >= deadline) return 'late';
+      const event = time.step();
+      if (event === undefined) return 'late';
+      this.events += 1;
+      if (this.events > MAX_EVENTS) throw new Violation('Quiet', `${MAX_EVENTS} events by ${time.now} ms`);
+      if (event.owner !== undefined) invariants.check(event.owner);
+      // A graceful stop is made of promises; nothing else in a node is.
+      if (swarm.hasPromises) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return 'done';
+  }
+
+  counts(): ReadonlyMap<string, number> {
+    return new Map<string, number>([
+      ...this.clients.counts,
+      ...this.faults.counts,
+      ['terms with a leader', this.invariants.terms],
+      ['entries committed', this.invariants.commitIndex],
+      ['entries cut', this.invariants.entriesCut],
+      [`swarms of ${this.plan.bootstrap.voters.length}`, 1],
+    ]);
+  }
+}

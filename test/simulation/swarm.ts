@@ -1,0 +1,236 @@
+import { createNode, type Node } from '../../src/node/node.ts';
+import type { NodeStatus, StateMachine } from '../../src/node/port.ts';
+import { clusterId, type NodeId } from '../../src/protocol/ids.ts';
+import type { Message } from '../../src/protocol/message.ts';
+import type { Chance } from './chance.ts';
+import type { Server } from './clients.ts';
+import { type DiskBug, SimulatedDisk } from './disk.ts';
+import type { Invariants } from './invariants.ts';
+import { ListMachine, type Values } from './list-machine.ts';
+import { SimulatedNetwork } from './network.ts';
+import type { NodePlan, Plan } from './plan.ts';
+import { Violation } from './violation.ts';
+import { createNodeClock, type VirtualTime } from './virtual-time.ts';
+
+interface Process extends Server {
+  readonly node: Node<Values>;
+  isStopping: boolean;
+}
+
+/** Lies that a run may be told, to prove that the checks see them. */
+export interface SwarmBugs {
+  readonly disk: DiskBug | undefined;
+  readonly forge: ((message: Message) => Message) | undefined;
+  /** Stands between a node and its state machine. */
+  readonly wrapMachine: ((id: NodeId, machine: ListMachine) => StateMachine<Values>) | undefined;
+}
+
+export interface SwarmOptions {
+  readonly plan: Plan;
+  readonly time: VirtualTime;
+  readonly chance: Chance;
+  readonly invariants: () => Invariants;
+  readonly encoding: 'wire' | 'objects';
+  readonly bugs: SwarmBugs;
+  readonly note: (who: string, what: string) => void;
+}
+
+const SIMULATED = clusterId('simulated');
+
+/** The nodes of a run: machines with a disk each, on which processes come and go. */
+export class SimulatedSwarm {
+  readonly network: SimulatedNetwork;
+  readonly #options: SwarmOptions;
+  readonly #plans: ReadonlyMap<NodeId, NodePlan>;
+  readonly #disks: ReadonlyMap<NodeId, SimulatedDisk>;
+  readonly #processes = new Map<NodeId, Process>();
+  readonly #expectedFailures = new Set<NodeId>();
+  #stopping = 0;
+
+  constructor(options: SwarmOptions) {
+    this.#options = options;
+    const { plan, time, chance, bugs, encoding } = options;
+    this.#plans = new Map(plan.nodes.map((node) => [node.id, node]));
+    this.#disks = new Map(
+      plan.nodes.map(({ id }) => {
+        const disk = new SimulatedDisk({
+          owner: id,
+          time,
+          chance: chance.stream(`disk ${id}`),
+          bug: bugs.disk,
+        });
+        disk.setLatency(plan.diskLatency);
+        return [id, disk];
+      }),
+    );
+    this.network = new SimulatedNetwork({
+      time,
+      chance: chance.stream('network'),
+      encoding,
+      forge: bugs.forge,
+      onSend: (messages) => {
+        for (const message of messages) options.invariants().onSent(message);
+      },
+      onDeliver: (messages) => {
+        for (const message of messages) options.note(message.to, `hears ${describe(message)}`);
+      },
+    });
+  }
+
+  get ids(): readonly NodeId[] {
+    return [...this.#plans.keys()];
+  }
+
+  get running(): readonly NodeId[] {
+    return [...this.#processes.keys()];
+  }
+
+  /** True while a graceful stop is under way: its promises need the event loop to turn. */
+  get hasPromises(): boolean {
+    return this.#stopping > 0;
+  }
+
+  server(id: NodeId): Process | undefined {
+    return this.#processes.get(id);
+  }
+
+  status(id: NodeId): NodeStatus | undefined {
+    return this.#processes.get(id)?.node.status();
+  }
+
+  disk(id: NodeId): SimulatedDisk {
+    const disk = this.#disks.get(id);
+    if (disk === undefined) throw new Error(`no disk of ${id}`);
+    return disk;
+  }
+
+  /** Starts a process on the disk of `id`. Nothing happens when one runs. */
+  start(id: NodeId): void {
+    const plan = this.#plans.get(id);
+    if (plan === undefined || this.#processes.has(id)) return;
+    const { plan: all, time, chance, bugs, note, invariants } = this.#options;
+    note(id, 'starts');
+    const machine = new ListMachine();
+    const node = createNode<Values>({
+      id,
+      clusterId: SIMULATED,
+      bootstrap: all.bootstrap,
+      config: plan.config,
+      seed: chance.integer(0, 0xffffffff),
+      requestTimeoutMs: all.requestTimeoutMs,
+      storage: this.disk(id).open(),
+      transport: this.network.join(id),
+      clock: createNodeClock(time, id, plan.skew),
+      machine: bugs.wrapMachine?.(id, machine) ?? machine,
+      listener: {
+        onApplied: (entry, result) => {
+          note(id, `applies ${entry.index} of term ${entry.term}`);
+          invariants().onApplied(id, entry, result?.join() ?? '');
+        },
+        onRoleChanged: ({ role, term, leaderId }) =>
+          note(id, `is ${role} in term ${term}, led by ${leaderId ?? 'nobody'}`),
+        onStopped: (error) => this.#onStopped(id, error),
+      },
+    });
+    this.#processes.set(id, { node, machine, isStopping: false });
+    invariants().onStarted(node.inspect());
+  }
+
+  /** Ends the process at once. What its disk had not synced is lost, but for a prefix. */
+  crash(id: NodeId): void {
+    const process = this.#processes.get(id);
+    if (process === undefined) return;
+    this.#options.note(id, 'crashes');
+    this.#remove(id);
+    process.node.abandon();
+  }
+
+  /** Asks the process to stop; it is gone when it has handed over and closed its disk. */
+  stop(id: NodeId): void {
+    const process = this.#processes.get(id);
+    if (process === undefined || process.isStopping) return;
+    this.#options.note(id, 'stops');
+    process.isStopping = true;
+    this.#stopping += 1;
+    process.node.stop('hand-over').then(
+      () => {
+        this.#stopping -= 1;
+        if (this.#processes.get(id) === process) this.#remove(id);
+      },
+      (error: unknown) => {
+        throw error;
+      },
+    );
+  }
+
+  pause(id: NodeId): void {
+    if (!this.#processes.has(id)) return;
+    this.#options.note(id, 'is paused');
+    this.#options.time.pause(id);
+  }
+
+  resume(id: NodeId): void {
+    if (!this.#options.time.isPaused(id)) return;
+    this.#options.note(id, 'goes on');
+    this.#options.time.resume(id);
+    this.network.onResumed(id);
+  }
+
+  /** The disk reports an error, and the process must stop by itself. */
+  failDisk(id: NodeId): void {
+    if (!this.#processes.has(id) || this.#options.time.isPaused(id)) return;
+    this.#options.note(id, 'has a disk that fails');
+    this.#expectedFailures.add(id);
+    this.disk(id).fail();
+    if (this.#processes.has(id))
+      throw new Violation('Disk failure stops', `${id} goes on after its disk failed`);
+  }
+
+  #onStopped(id: NodeId, error: Error): void {
+    if (!this.#expectedFailures.delete(id)) {
+      throw new Violation('Never stops by itself', `${id} stopped: ${error.message}`);
+    }
+    this.#remove(id);
+  }
+
+  #remove(id: NodeId): void {
+    this.#processes.delete(id);
+    this.#options.time.endPause(id);
+    this.network.crash(id);
+    this.disk(id).crash();
+    this.#options.invariants().onEnded(id);
+  }
+}
+
+/** One line about a message: what a person asks for who reads a trace. */
+function describe(message: Message): string {
+  const { from, type, term } = message;
+  switch (message.type) {
+    case 'append-request': {
+      const { prevLogIndex, prevLogTerm, entries, commitIndex } = message;
+      return `${from}: append ${entries.length} after ${prevLogIndex}/${prevLogTerm}, commit ${commitIndex}, term ${term}`;
+    }
+    case 'append-response': {
+      const { result } = message;
+      const place =
+        result.kind === 'accepted' ? result.matchIndex : `${result.rejectedIndex}, hint ${result.hintIndex}`;
+      return `${from}: ${result.kind} ${place}, term ${term}`;
+    }
+    case 'vote-request':
+    case 'pre-vote-request':
+      return `${from}: ${type} with log ${message.lastLogIndex}/${message.lastLogTerm}, term ${term}`;
+    case 'vote-response':
+    case 'pre-vote-response':
+      return `${from}: ${type} ${message.granted ? 'yes' : 'no'}, term ${term}`;
+    case 'heartbeat':
+      return `${from}: heartbeat ${message.round}, commit ${message.commitIndex}, term ${term}`;
+    case 'read-response':
+      return `${from}: read ${message.context} at ${message.index ?? 'nowhere'}, term ${term}`;
+    case 'proposal-forward':
+      return `${from}: batch ${message.batch} of ${message.commands.length} commands, term ${term}`;
+    case 'proposal-receipt':
+      return `${from}: batch ${message.batch} at ${message.firstIndex ?? 'nowhere'}, term ${term}`;
+    default:
+      return `${from}: ${type}, term ${term}`;
+  }
+}
