@@ -86,8 +86,14 @@ function parse(source: MappedText): Parsed {
 }
 
 function toTrouble(error: { pos: [number, number]; code: string; message: string }): Trouble {
-  return { at: error.pos[0], code: error.code, message: error.message };
+  return { at: error.pos[0], code: error.code, message: PLAIN_WORDS[error.code] ?? error.message };
 }
+
+/** What the parser says in terms of its grammar, for people who write prose after a colon. */
+const PLAIN_WORDS: Readonly<Record<string, string>> = {
+  BLOCK_AS_IMPLICIT_KEY: 'a second `: ` on a line begins a map inside the value',
+  BAD_ALIAS: '`*` begins an alias, and no name follows',
+};
 
 /**
  * Aliases are how a small file becomes a huge value; none is followed. One that names no anchor was
@@ -159,7 +165,15 @@ function tagWarning(warning: Trouble, source: MappedText): Finding {
 }
 
 function syntaxErrors({ source, troubles }: Parsed): Finding[] {
-  return troubles.slice(0, MAX_SYNTAX_ERRORS).map((trouble) => ({
+  const named = new Set<string>();
+  // An alias is one mistake, however often it is used.
+  const distinct = troubles.filter(({ code, message }) => {
+    if (!code.endsWith('ALIAS')) return true;
+    const isNew = !named.has(message);
+    named.add(message);
+    return isNew;
+  });
+  return distinct.slice(0, MAX_SYNTAX_ERRORS).map((trouble) => ({
     at: source.origin(trouble.at),
     severity: 'error',
     code: trouble.code.endsWith('ALIAS') ? 'alias-refused' : 'yaml-syntax',
