@@ -65,7 +65,7 @@ export interface MemoryStorage extends LogStorage {
 
 /** A disk in memory that loses what was not synced, with the group commit of the WAL. */
 export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOptions = {}): MemoryStorage {
-  const scheduleSync = options.scheduleSync ?? ((complete) => setImmediate(complete));
+  const scheduleSync = options.scheduleSync ?? ((done) => setImmediate(done));
   const life = disk.beginLife();
   let listener: StorageListener | undefined;
   let queued: LogWrite[] = [];
