@@ -50,7 +50,7 @@ describe('floors', () => {
     { why: 'the loop drives the core', from: 'src/node/a.ts', target: 'src/raft/raft.ts' },
     { why: 'the wiring knows adapters', from: 'src/compose.ts', target: 'src/storage/wal.ts' },
     { why: 'a surface asks for the wiring', from: 'src/cli/a.ts', target: 'src/compose.ts' },
-    { why: 'a surface is a client', from: 'src/cli/a.ts', target: 'src/transport/client.ts' },
+    { why: 'a client speaks with a swarm', from: 'src/swarm/a.ts', target: 'src/transport/client-link.ts' },
     { why: 'the public surface shows anything', from: 'src/index.ts', target: 'src/raft/raft.ts' },
   ])('allow: $why', ({ from, target }) => {
     expect(violations(importing(from, target))).toEqual([]);
@@ -70,10 +70,10 @@ describe('floors', () => {
       told: 'storage and transport are neighbours on floor 2',
     },
     {
-      why: "around the core's loop",
-      from: 'src/swarm/a.ts',
+      why: 'past the log to Raft',
+      from: 'src/siblings/a.ts',
       target: 'src/raft/b.ts',
-      told: 'only node/ knows the inside of Raft',
+      told: 'surfaces and siblings see the log through swarm/',
     },
     {
       why: 'to an adapter',

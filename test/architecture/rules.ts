@@ -17,6 +17,12 @@ const COMPOSE = 'src/compose.ts';
 const INDEX = 'src/index.ts';
 
 const SURFACE_FLOOR = FLOORS.length - 1;
+const SIBLING_FLOOR = SURFACE_FLOOR - 1;
+
+/** Folders of which the others see the port, and what clients of a swarm need to speak with it. */
+const ADAPTERS = ['storage', 'transport'];
+const OPEN_TO_ALL = /\/(port|client-[a-z-]+)\.ts$/;
+
 const MAX_LINES = 400;
 
 /** Folders where equal inputs must give equal outputs, so that replicas agree and a seed replays. */
@@ -120,9 +126,8 @@ function forbiddenBetweenFolders(from: string, target: string): string | undefin
   if (here === there || floor === undefined || floorThere === undefined) return undefined;
   if (floorThere > floor) return `${here} (floor ${floor}) may not look up to ${there} (floor ${floorThere})`;
   if (floorThere === floor) return `${here} and ${there} are neighbours on floor ${floor}`;
-  if (there === 'raft' && here !== 'node') return 'only node/ knows the inside of Raft';
-  const adapters = there === 'storage' || there === 'transport';
-  if (adapters && here !== 'siblings' && floor < SURFACE_FLOOR && !target.endsWith('/port.ts')) {
+  if (there === 'raft' && floor >= SIBLING_FLOOR) return 'surfaces and siblings see the log through swarm/';
+  if (ADAPTERS.includes(there ?? '') && !OPEN_TO_ALL.test(target)) {
     return `${here} sees ${there} through its port; ${COMPOSE} wires the adapter`;
   }
   return undefined;
