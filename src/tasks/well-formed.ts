@@ -1,8 +1,8 @@
 /**
  * Walks MessagePack bytes without building anything, and tells whether they are exactly one value that
  * is safe to decode: every count is covered by bytes that are there, so that five bytes cannot ask
- * for gigabytes; nothing is nested deeper than a command ever is; no extension types, which decode to
- * objects that are no plain data.
+ * for gigabytes; nothing is nested deeper than a command ever is; no map keys but texts; no extension types,
+ * which decode to objects that are no plain data.
  *
  * Format: the MessagePack specification, "Formats".
  */
@@ -20,8 +20,8 @@ function skipValue(bytes: Uint8Array, at: number, depth: number): number {
   const head = bytes[at];
   if (head === undefined || depth === 0) return DAMAGED;
   if (head <= 0x7f || head >= 0xe0) return at + 1;
-  if (head <= 0x8f) return skipItems(bytes, { at: at + 1, items: (head & 0x0f) * 2, depth });
-  if (head <= 0x9f) return skipItems(bytes, { at: at + 1, items: head & 0x0f, depth });
+  if (head <= 0x8f) return skipMap(bytes, { at: at + 1, items: head & 0x0f, depth });
+  if (head <= 0x9f) return skipList(bytes, { at: at + 1, items: head & 0x0f, depth });
   if (head <= 0xbf) return within(bytes, at + 1 + (head & 0x1f));
   const layout = LAYOUTS[head];
   if (layout === undefined) return DAMAGED;
@@ -30,17 +30,37 @@ function skipValue(bytes: Uint8Array, at: number, depth: number): number {
   if (length === DAMAGED) return DAMAGED;
   const start = at + 1 + layout.lengthBytes;
   if (layout.kind === 'text') return within(bytes, start + length);
-  return skipItems(bytes, { at: start, items: length * layout.itemsEach, depth });
+  const skip = layout.kind === 'map' ? skipMap : skipList;
+  return skip(bytes, { at: start, items: length, depth });
 }
 
-function skipItems(
-  bytes: Uint8Array,
-  { at, items, depth }: { readonly at: number; readonly items: number; readonly depth: number },
-): number {
+interface Items {
+  readonly at: number;
+  readonly items: number;
+  readonly depth: number;
+}
+
+function skipList(bytes: Uint8Array, { at, items, depth }: Items): number {
   if (items > bytes.length - at) return DAMAGED;
   let next = at;
   for (let item = 0; item < items && next !== DAMAGED; item++) next = skipValue(bytes, next, depth - 1);
   return next;
+}
+
+/** Keys must be texts: nothing else can name a field. */
+function skipMap(bytes: Uint8Array, { at, items, depth }: Items): number {
+  if (items * 2 > bytes.length - at) return DAMAGED;
+  let next = at;
+  for (let item = 0; item < items && next !== DAMAGED; item++) {
+    if (!beginsText(bytes[next])) return DAMAGED;
+    next = skipValue(bytes, next, depth - 1);
+    if (next !== DAMAGED) next = skipValue(bytes, next, depth - 1);
+  }
+  return next;
+}
+
+function beginsText(head = 0): boolean {
+  return (head >= 0xa0 && head <= 0xbf) || LAYOUTS[head]?.kind === 'text';
 }
 
 function within(bytes: Uint8Array, end: number): number {
@@ -60,7 +80,7 @@ function readLength(bytes: Uint8Array, at: number, size: number): number {
 type Layout =
   | { readonly kind: 'fixed'; readonly bytes: number }
   | { readonly kind: 'text'; readonly lengthBytes: number }
-  | { readonly kind: 'items'; readonly lengthBytes: number; readonly itemsEach: 1 | 2 };
+  | { readonly kind: 'list' | 'map'; readonly lengthBytes: number };
 
 /** By first byte. Missing: reserved, binary, extension. */
 const LAYOUTS: Readonly<Record<number, Layout>> = {
@@ -80,8 +100,8 @@ const LAYOUTS: Readonly<Record<number, Layout>> = {
   217: { kind: 'text', lengthBytes: 1 },
   218: { kind: 'text', lengthBytes: 2 },
   219: { kind: 'text', lengthBytes: 4 },
-  220: { kind: 'items', lengthBytes: 2, itemsEach: 1 },
-  221: { kind: 'items', lengthBytes: 4, itemsEach: 1 },
-  222: { kind: 'items', lengthBytes: 2, itemsEach: 2 },
-  223: { kind: 'items', lengthBytes: 4, itemsEach: 2 },
+  220: { kind: 'list', lengthBytes: 2 },
+  221: { kind: 'list', lengthBytes: 4 },
+  222: { kind: 'map', lengthBytes: 2 },
+  223: { kind: 'map', lengthBytes: 4 },
 };

@@ -1,0 +1,156 @@
+import { expect } from 'vitest';
+import type { ResultValues, TaskCommand, TaskResult } from '../../src/tasks/command.ts';
+import type { TaskMachine } from '../../src/tasks/machine.ts';
+import { leaseOf, type TaskRecord } from '../../src/tasks/task.ts';
+import { TaskIndex } from '../../src/tasks/task-index.ts';
+
+/**
+ * What clients may conclude from the answers alone, in the plainest form: who holds which lease, what
+ * is completed, which key gave which tasks. Contradicting it means that a promise is broken.
+ */
+export class Model {
+  readonly leases = new Map<string, number>();
+  readonly completed = new Set<string>();
+  /** How the attempt under a fence ended, by `task/fence`. */
+  readonly #ended = new Map<string, string>();
+  readonly #keys = new Map<string, readonly string[]>();
+  readonly #dependsOn = new Map<string, readonly string[]>();
+
+  observe(command: TaskCommand, result: TaskResult, index: number): void {
+    switch (command.kind) {
+      case 'submit':
+        return this.#submitted(command, result);
+      case 'assign':
+        for (const { taskId, fence } of valueIn<'assign'>(result)?.assigned ?? [])
+          this.#granted(taskId, fence, index);
+        return;
+      case 'claim': {
+        const value = valueIn<'claim'>(result);
+        // An answer of old is a request that came again.
+        if (value?.fence === index) this.#granted(value.taskId, value.fence, index);
+        return;
+      }
+      case 'cancel':
+        if (result.ok) this.#end(command.taskId, 'cancelled');
+        return;
+      case 'register':
+      case 'unregister':
+        return this.#returned(command, valueIn<'register'>(result)?.returned ?? []);
+      case 'start':
+      case 'note':
+      case 'complete':
+      case 'fail':
+      case 'release':
+      case 'expire':
+        return this.#fenced(command, result);
+      default:
+        return;
+    }
+  }
+
+  #submitted(command: Extract<TaskCommand, { kind: 'submit' }>, result: TaskResult): void {
+    const value = valueIn<'submit'>(result);
+    const first = this.#keys.get(command.key);
+    const again = first === undefined ? value : { taskIds: first, repeated: true };
+    expect(value, 'the same key gives the same tasks').toEqual(again);
+    if (value === undefined || value.repeated) return;
+    this.#keys.set(command.key, value.taskIds);
+    for (const spec of command.tasks) this.#dependsOn.set(spec.id, spec.dependsOn);
+  }
+
+  #returned(command: TaskCommand, ids: readonly string[]): void {
+    const notHeld = ids.filter((id) => !this.leases.has(id));
+    expect(notHeld, 'what is given back was held').toEqual([]);
+    const inOrder = command.kind === 'unregister' && command.cause === 'stopped';
+    for (const id of ids) this.#end(id, inOrder ? 'release' : 'lost');
+  }
+
+  #granted(id: string, fence: number, index: number): void {
+    expect(fence, 'the fence is the index of the grant').toBe(index);
+    expect(this.leases.get(id), `${id} had no other valid lease`).toBe(undefined);
+    expect(this.completed.has(id), `${id} was not completed before`).toBe(false);
+    const unmet = (this.#dependsOn.get(id) ?? []).filter((on) => !this.completed.has(on));
+    expect(unmet, `all that ${id} depends on is completed`).toEqual([]);
+    this.leases.set(id, fence);
+  }
+
+  #fenced(command: TaskCommand & { taskId: string; fence: number }, result: TaskResult): void {
+    const { kind, taskId, fence } = command;
+    const isValid = this.leases.get(taskId) === fence;
+    const isRetry = this.#ended.get(`${taskId}/${fence}`) === kind;
+    const code = result.ok ? 'ok' : result.code;
+    expect(expectedCodes(command, { isValid, isRetry }), `${kind} of ${taskId} under ${fence}`).toContain(
+      code,
+    );
+    if (!isValid || !result.ok || kind === 'start' || kind === 'note') return;
+    this.#end(taskId, kind);
+    if (kind === 'complete') this.completed.add(taskId);
+  }
+
+  #end(taskId: string, how: string): void {
+    const fence = this.leases.get(taskId);
+    if (fence === undefined) return;
+    this.leases.delete(taskId);
+    this.#ended.set(`${taskId}/${fence}`, how);
+  }
+
+  /** Compares what the machine shows with what its answers have promised. */
+  check(machine: TaskMachine, at: number): void {
+    const { tasks } = machine;
+    expect(
+      [...this.#dependsOn.keys()].filter((id) => !tasks.has(id)),
+      'no task is lost',
+    ).toEqual([]);
+    for (const record of tasks.values()) {
+      expect(leaseOf(record)?.fence, `lease of ${record.id}`).toBe(this.leases.get(record.id));
+      expect(record.phase.state === 'completed', `${record.id} is completed`).toBe(
+        this.completed.has(record.id),
+      );
+    }
+    checkBlocked(tasks);
+    checkIndex(machine, at);
+  }
+}
+
+function expectedCodes(
+  { kind }: TaskCommand,
+  lease: { isValid: boolean; isRetry: boolean },
+): readonly string[] {
+  if (lease.isValid) return kind === 'expire' ? ['ok', 'STALE_EXPIRY'] : ['ok'];
+  // Only what is repeated by clients without a session is recognised by its fence.
+  const isRecognised = lease.isRetry && (kind === 'fail' || kind === 'release');
+  if (lease.isRetry && kind === 'complete') return ['ok'];
+  return isRecognised ? ['ok', 'STALE_FENCE'] : ['STALE_FENCE', 'UNKNOWN_TASK'];
+}
+
+function valueIn<Kind extends TaskCommand['kind']>(result: TaskResult): ResultValues[Kind] | undefined {
+  return result.ok ? (result.value as ResultValues[Kind]) : undefined;
+}
+
+/** A waiting task is blocked exactly when a dependency is failed, cancelled or blocked. */
+function checkBlocked(tasks: ReadonlyMap<string, TaskRecord>): void {
+  const bad = new Set(['failed', 'cancelled', 'blocked']);
+  for (const { id, phase, spec } of tasks.values()) {
+    if (phase.state !== 'queued' && phase.state !== 'blocked') continue;
+    const isBlocked = spec.dependsOn.some((on) => bad.has(tasks.get(on)?.phase.state ?? 'missing'));
+    expect(phase.state === 'blocked', `${id} is blocked`).toBe(isBlocked);
+  }
+}
+
+/** What is derived must follow from the records, looked at one by one or put in anew. */
+function checkIndex(machine: TaskMachine, at: number): void {
+  const { tasks } = machine;
+  const isReady = ({ phase, spec }: TaskRecord) =>
+    phase.state === 'queued' &&
+    phase.notBefore <= at &&
+    spec.dependsOn.every((on) => tasks.get(on)?.phase.state === 'completed');
+  const ready = [...tasks.values()].filter(isReady).map(({ id }) => id);
+  expect([...machine.readyTasks(at)].sort(), 'ready tasks').toEqual(ready.sort());
+  const again = new TaskIndex(tasks);
+  for (const record of tasks.values()) again.update(undefined, record);
+  again.setClock(at);
+  const readyAgain = [...again.ready.values()].flatMap(({ slots }) => [...slots].map(({ id }) => id));
+  expect(readyAgain.sort(), 'ready tasks of an index built anew').toEqual(ready);
+  expect(again.counts, 'counts of an index built anew').toEqual(machine.counts);
+  expect(again.delayed.first()?.major, 'wake-up of an index built anew').toBe(machine.nextWakeUp(at));
+}
