@@ -191,8 +191,9 @@ function tooMuchToSplit(head: MappedText, closeAt: number): Finding | undefined 
 /** Start of the first run of blank lines that is too long; line ends as JavaScript's `^` knows them. */
 function longBlankRun(text: string): number | undefined {
   for (const run of text.matchAll(LONG_BLANK)) {
-    const lines = run[0].match(/\r\n|[\n\r\u2028\u2029]/g)?.length ?? 0;
-    if (lines > MAX_FRONTMATTER_BLANK_LINES) return run.index;
+    const breaks = run[0].match(/\r\n|[\n\r\u2028\u2029]/g)?.length ?? 0;
+    // The first break ends a line with text on it.
+    if (breaks - 1 > MAX_FRONTMATTER_BLANK_LINES) return run.index;
   }
   return undefined;
 }

@@ -9,7 +9,7 @@ import type { Diagnostic } from './diagnostic.ts';
 import { lintAgentFile } from './load.ts';
 
 /** Who put the files there, which is also who may override whom. */
-export type AgentOwner = 'argument' | 'project' | 'user' | 'package';
+type AgentOwner = 'argument' | 'project' | 'user' | 'package';
 
 /** A folder of agent files, or one agent file. */
 export interface AgentPlace {
@@ -17,7 +17,7 @@ export interface AgentPlace {
   readonly path: string;
 }
 
-export interface RegisteredAgent {
+interface RegisteredAgent {
   readonly definition: AgentDefinition;
   readonly owner: AgentOwner;
 }
@@ -31,7 +31,7 @@ export interface AgentRegistry {
 }
 
 /** The agents that ship with this package: beside `src/` in a clone, beside `dist/` when installed. */
-const PACKAGE_AGENTS = fileURLToPath(new URL('../../agents', import.meta.url));
+export const PACKAGE_AGENTS = fileURLToPath(new URL('../../agents', import.meta.url));
 
 /** Where agents are looked for when nobody names a place, the first in precedence first. */
 export function standardPlaces({ project, home }: { project: string; home: string }): AgentPlace[] {

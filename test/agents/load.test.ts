@@ -62,7 +62,7 @@ test.each([
     why: 'a named pipe, which nobody writes to',
     make: () => {
       const path = join(folder, 'pipe.md');
-      execFileSync('mkfifo', [path]);
+      execFileSync('bash', ['-c', 'mkfifo "$0"', path]);
       return path;
     },
   },
