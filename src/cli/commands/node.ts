@@ -1,0 +1,66 @@
+import { Command } from 'commander';
+import type { NodeId } from '../../protocol/ids.ts';
+import type { ChildMessage, ChildOrder } from '../../swarm/child.ts';
+import { packageVersion } from '../package-version.ts';
+
+/** One instance of a swarm, started by its supervisor and never by hand. */
+export function nodeCommand(): Command {
+  return new Command('node')
+    .description('one instance of a swarm; its supervisor starts it')
+    .requiredOption('--swarm <folder>', 'folder of the swarm')
+    .requiredOption('--id <id>', 'id of the instance')
+    .action(runNode);
+}
+
+interface NodeCommandOptions {
+  readonly swarm: string;
+  readonly id: string;
+}
+
+async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
+  const { pino } = await import('pino');
+  const { startInstance } = await import('../../compose.ts');
+  const { swarmFolder } = await import('../../swarm/layout.ts');
+  const { SwarmError } = await import('../../protocol/errors.ts');
+  const log = pino({ base: { node: id } }, pino.destination({ sync: true }));
+  const tell = (message: ChildMessage): void => {
+    process.send?.(message);
+  };
+  try {
+    const running = await startInstance({
+      folder: swarmFolder(swarm),
+      id: id as NodeId,
+      version: packageVersion(),
+      onTrouble: (error) => log.warn({ err: error }, 'trouble'),
+      onRoleChanged: ({ role, term, leaderId }) => log.info({ role, term, leaderId }, 'role'),
+      onStopped: (error) => {
+        log.fatal({ err: error }, 'the node has stopped by itself');
+        process.exit(1);
+      },
+    });
+    log.info({ url: running.url, pid: process.pid }, 'ready');
+    let leaving: Promise<void> | undefined;
+    const drain = (): Promise<void> => {
+      leaving ??= running.instance.drain();
+      return leaving;
+    };
+    const leave = async (manner: 'hand-over' | 'at-once'): Promise<void> => {
+      await drain();
+      await running.stop(manner);
+      process.exit(0);
+    };
+    process.on('message', (order: ChildOrder) => {
+      if (order.type === 'stop') void leave('at-once');
+      else void drain().then(() => tell({ type: 'drained' }));
+    });
+    // The supervisor is gone: nobody would restart this process, and nobody could stop it.
+    process.on('disconnect', () => void leave('at-once'));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void leave('hand-over'));
+    tell({ type: 'ready', url: running.url });
+  } catch (error) {
+    log.fatal({ err: error }, 'cannot start');
+    if (error instanceof SwarmError) tell({ type: 'unfit', code: error.code, message: error.message });
+    process.exitCode = 1;
+    process.disconnect?.();
+  }
+}

@@ -1,0 +1,23 @@
+import { Command } from 'commander';
+import { dirOption, jsonOption, parseDuration, type ReachOptions, timeoutOption } from '../options.ts';
+
+export interface StatusOptions extends ReachOptions {
+  readonly watch?: true;
+  readonly interval: number;
+}
+
+/** Who coordinates, who votes, who lags, what is left. */
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('nodes, roles, term, coordinator, lag, health, and how many tasks are where')
+    .option('--watch', 'show it again and again until Ctrl-C')
+    .option('--interval <time>', 'with --watch: how often', parseDuration, 1_000)
+    .addOption(jsonOption())
+    .addOption(dirOption())
+    .addOption(timeoutOption())
+    .addHelpText('after', '\nExit code 3: no quorum, or no swarm.\n\nExample:\n  raft-manager status --json')
+    .action(async (options: StatusOptions) => {
+      const { executeStatus } = await import('../service/execute-status.ts');
+      await executeStatus(options);
+    });
+}

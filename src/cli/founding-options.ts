@@ -1,0 +1,82 @@
+import { Option } from 'commander';
+import type { AgentDefinition } from '../agents/definition.ts';
+import type { ProjectFolder } from '../swarm/layout.ts';
+import type { Roster } from '../swarm/roster.ts';
+import { collect, parseDuration, parseInteger } from './options.ts';
+
+/** Options of the two commands that make a swarm: `run` and `up`. */
+export interface FoundingOptions {
+  readonly agents?: number;
+  readonly agentFile?: readonly string[];
+  readonly executor: string;
+  readonly port: number;
+  readonly lease: number;
+  readonly requireHooks?: true;
+}
+
+const DEFAULT_INSTANCES = 3;
+const MAX_INSTANCES_TEXT = 64;
+
+export function foundingOptions(): Option[] {
+  return [
+    new Option(
+      '--agents <n>',
+      `instances: 3 survive the loss of one, 5 of two (default: ${DEFAULT_INSTANCES})`,
+    ).argParser(parseInteger(1, MAX_INSTANCES_TEXT)),
+    new Option(
+      '--agent-file <file>',
+      "agent markdown; may be given several times (default: the package's raft-manager)",
+    ).argParser(collect),
+    new Option('--executor <kind>', 'who does the work').choices(['command']).default('command'),
+    new Option('--port <port>', 'first of consecutive ports; 0 for any free ones')
+      .argParser(parseInteger(0, 65_535))
+      .default(0),
+    new Option('--lease <time>', 'how long a silent worker keeps its task')
+      .argParser(parseDuration)
+      .default(300_000, '5m'),
+    new Option('--require-hooks', 'refuse to work without the hooks of the agent files'),
+  ];
+}
+
+/** Reads the agent files and plans who the swarm consists of. Says aloud whose hooks will not run. */
+export async function planFromOptions(
+  options: FoundingOptions,
+  { project, name }: { readonly project: ProjectFolder; readonly name: string },
+): Promise<Roster> {
+  const { planSwarm } = await import('../swarm/founding.ts');
+  const definitions = await loadDefinitions(options.agentFile ?? []);
+  const roster = planSwarm({
+    name,
+    definitions,
+    instances: options.agents ?? Math.max(DEFAULT_INSTANCES, definitions.length),
+    port: options.port,
+    workspace: project.project,
+    requireHooks: options.requireHooks === true,
+    leaseMs: options.lease,
+  });
+  await announceHooks(definitions, options);
+  return roster;
+}
+
+async function loadDefinitions(files: readonly string[]): Promise<readonly AgentDefinition[]> {
+  const { resolve } = await import('node:path');
+  const { loadAgentFile } = await import('../agents/load.ts');
+  const { PACKAGE_AGENTS } = await import('../agents/registry.ts');
+  const paths = files.length > 0 ? files : [resolve(PACKAGE_AGENTS, 'raft-manager.md')];
+  return Promise.all(paths.map((path) => loadAgentFile(resolve(path))));
+}
+
+async function announceHooks(
+  definitions: readonly AgentDefinition[],
+  options: FoundingOptions,
+): Promise<void> {
+  const { decideHooks } = await import('../swarm/hook-policy.ts');
+  const { SwarmError } = await import('../protocol/errors.ts');
+  for (const definition of definitions) {
+    if (definition.hooks.pre.length + definition.hooks.post.length === 0) continue;
+    const policy = await decideHooks(definition, options.requireHooks === true);
+    if (policy.kind === 'allowed') continue;
+    if (policy.required) throw new SwarmError('HOOK_DENIED', policy.reason);
+    process.stderr.write(`raft-manager: tasks run without hooks: ${policy.reason}\n`);
+  }
+}

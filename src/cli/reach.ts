@@ -1,0 +1,38 @@
+import type { SwarmClient } from '../swarm/client.ts';
+import type { SwarmFolder } from '../swarm/layout.ts';
+import type { PlaceOptions, ReachOptions } from './options.ts';
+import { packageVersion } from './package-version.ts';
+
+/** The folder of the swarm that a command speaks of: the standing one, or a run that is under way. */
+export async function reachableFolder({ dir }: PlaceOptions): Promise<SwarmFolder> {
+  const { locateProject } = await import('../swarm/layout.ts');
+  const { findSwarm } = await import('../swarm/discovery.ts');
+  return findSwarm(locateProject(dir, process.env, process.cwd()));
+}
+
+/** Runs `work` with a client of the swarm, and closes it whatever happens. */
+export async function withSwarm<T>(
+  options: ReachOptions,
+  work: (client: SwarmClient) => Promise<T>,
+): Promise<T> {
+  const swarm = await import('../swarm/client.ts');
+  const client = new swarm.SwarmClient({
+    folder: await reachableFolder(options),
+    name: `cli-${process.pid}`,
+    version: packageVersion(),
+  });
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** Machine output: one JSON document. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+export function printLine(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,160 @@
+import { SwarmError } from '../../protocol/errors.ts';
+import { takeCensus } from '../../swarm/census.ts';
+import { SwarmClient } from '../../swarm/client.ts';
+import { type LaunchedSwarm, launchSwarm } from '../../swarm/launch.ts';
+import {
+  locateProject,
+  type ProjectFolder,
+  prepareStateFolder,
+  type SwarmFolder,
+} from '../../swarm/layout.ts';
+import { createSwarm, type Roster } from '../../swarm/roster.ts';
+import {
+  closeRun,
+  findUnfinishedRun,
+  newRunFolder,
+  pruneRuns,
+  type RunOrder,
+  removeRun,
+  saveRunOrder,
+} from '../../swarm/run-folder.ts';
+import { checkCapabilities, checkWork, readTaskFile } from '../../swarm/task-file.ts';
+import type { RunOptions } from '../commands/run.ts';
+import { planFromOptions } from '../founding-options.ts';
+import { NODE_COMMAND } from '../node-command.ts';
+import { packageVersion } from '../package-version.ts';
+import { EXIT } from '../report-error.ts';
+import { paintFor } from '../view/paint.ts';
+import { type RunReport, reportJson, reportLines } from '../view/run-report.ts';
+import { Interrupts } from './interrupts.ts';
+import { openRunDisplay, type RunDisplay } from './run-display.ts';
+import { RunSession } from './run-session.ts';
+
+const CENSUS_TIMEOUT_MS = 1_000;
+
+/** Carries out `run` from the first check to the report. Returns the exit code. */
+export async function executeRun(file: string | undefined, options: RunOptions): Promise<number> {
+  const project = locateProject(options.dir, process.env, process.cwd());
+  const { folder, order } = options.resume
+    ? findUnfinishedRun(project)
+    : await foundRun(file, options, project);
+  const startedAt = Date.now();
+  const display = openRunDisplay({ swarm: order.key, startedAt, quiet: options.json === true });
+  const interrupts = new Interrupts();
+  try {
+    const report = await conduct({ folder, order, startedAt, display, interrupts });
+    display.close();
+    finish(folder, report, options);
+    return report.tasks.every(({ state }) => state === 'completed') ? EXIT.ok : EXIT.failed;
+  } finally {
+    display.close();
+    interrupts.close();
+  }
+}
+
+/** Checks everything that can be checked before anything starts, then lays out the run's folder. */
+async function foundRun(
+  file: string | undefined,
+  options: RunOptions,
+  project: ProjectFolder,
+): Promise<{ readonly folder: SwarmFolder; readonly order: RunOrder }> {
+  if (file === undefined) {
+    throw new SwarmError(
+      'BAD_INPUT',
+      'name a task file, e.g. "raft-manager run examples/release.yaml", or use --resume',
+    );
+  }
+  const taskFile = readTaskFile(file);
+  checkWork(taskFile, 'command');
+  const folder = newRunFolder(project);
+  const key = folder.root.slice(project.runs.length + 1);
+  const roster: Roster = await planFromOptions(options, { project, name: key });
+  checkCapabilities(taskFile, await capabilitiesOf(roster));
+  prepareStateFolder(project.state);
+  pruneRuns(project);
+  createSwarm(folder.root, roster);
+  const order = { taskFile: file, key, tasks: taskFile.tasks };
+  saveRunOrder(folder, order);
+  return { folder, order };
+}
+
+async function capabilitiesOf(roster: Roster): Promise<{ id: string; capabilities: readonly string[] }[]> {
+  const { loadAgentFile } = await import('../../agents/load.ts');
+  return Promise.all(
+    roster.nodes.map(async ({ id, agentFile }) => {
+      return { id, capabilities: (await loadAgentFile(agentFile)).capabilities };
+    }),
+  );
+}
+
+interface Conduct {
+  readonly folder: SwarmFolder;
+  readonly order: RunOrder;
+  readonly startedAt: number;
+  readonly display: RunDisplay;
+  readonly interrupts: Interrupts;
+}
+
+/** Starts the swarm, submits, follows until every task has come to an end or a person stops it. */
+async function conduct({ folder, order, startedAt, display, interrupts }: Conduct): Promise<RunReport> {
+  const swarm: LaunchedSwarm = await launchSwarm({
+    folder,
+    nodeCommand: NODE_COMMAND,
+    onEvent: (event) => display.onSupervisor(event),
+  });
+  interrupts.onSecond(() => {
+    swarm.supervisor.kill();
+    display.close();
+    process.stderr.write('raft-manager: stopped at once; "raft-manager run --resume" goes on\n');
+    process.exit(EXIT.failed);
+  });
+  const client = new SwarmClient({
+    folder,
+    name: `run-${process.pid}`,
+    version: packageVersion(),
+    onNotice: (notice) => session.onNotice(notice),
+    onRelinked: () => session.onRelinked(),
+  });
+  const session = new RunSession({ client, order, display, supervisor: swarm.supervisor });
+  const sampler = display.wantsCensus
+    ? setInterval(
+        () => void takeCensus(folder, packageVersion(), CENSUS_TIMEOUT_MS).then(display.onCensus),
+        500,
+      )
+    : undefined;
+  try {
+    await session.begin();
+    await Promise.race([session.settled, interrupts.first.then(() => session.windDown())]);
+    const tasks = await session.tasks();
+    const census = await takeCensus(folder, packageVersion(), CENSUS_TIMEOUT_MS);
+    return {
+      swarm: census.swarm,
+      coordinator: census.coordinator,
+      term: census.term,
+      elections: display.elections,
+      tasks,
+      durationMs: Date.now() - startedAt,
+    };
+  } finally {
+    clearInterval(sampler);
+    await client.close();
+    await swarm.stop();
+  }
+}
+
+function finish(folder: SwarmFolder, report: RunReport, options: RunOptions): void {
+  const isOver = report.tasks.every(({ state }) => state === 'completed');
+  if (isOver && options.keep !== true) removeRun(folder);
+  else if (isOver) closeRun(folder);
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(reportJson(report))}\n`);
+    return;
+  }
+  const { columns } = process.stdout;
+  const lines = reportLines(report, {
+    resume: 'raft-manager run --resume',
+    paint: paintFor({ isTTY: process.stdout.isTTY === true, env: process.env }),
+    ...(columns === undefined ? {} : { columns }),
+  });
+  process.stdout.write(`\n${lines.join('\n')}\n`);
+}

@@ -1,0 +1,101 @@
+import { SwarmError } from '../../protocol/errors.ts';
+import type { SwarmClient } from '../../swarm/client.ts';
+import type { Notice } from '../../swarm/port.ts';
+import type { RunOrder } from '../../swarm/run-folder.ts';
+import type { Supervisor } from '../../swarm/supervisor.ts';
+import type { TaskJson, TaskState } from '../../tasks/task.ts';
+import type { RunDisplay } from './run-display.ts';
+
+interface RunSessionOptions {
+  readonly client: SwarmClient;
+  readonly order: RunOrder;
+  readonly display: RunDisplay;
+  readonly supervisor: Supervisor;
+}
+
+/** States in which a task stays unless somebody steps in. */
+const SETTLED: ReadonlySet<TaskState> = new Set(['completed', 'failed', 'cancelled', 'blocked', 'parked']);
+/** A cold swarm on a busy machine may take its time to elect. */
+const PATIENCE_MS = 60_000;
+/** After Ctrl-C running tasks may come to their end within this; then they are handed back. */
+const WIND_DOWN_MS = 5_000;
+
+/** One run's dealings with the log: submit once, follow, bring to an end. */
+export class RunSession {
+  /** Resolves when every task has come to an end, good or bad. */
+  readonly settled: Promise<void>;
+  readonly #options: RunSessionOptions;
+  readonly #states = new Map<string, TaskState>();
+  #resolveSettled: () => void = () => undefined;
+  #rejectSettled: (error: unknown) => void = () => undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(options: RunSessionOptions) {
+    this.#options = options;
+    this.settled = new Promise((resolve, reject) => {
+      this.#resolveSettled = resolve;
+      this.#rejectSettled = reject;
+    });
+    // Whoever waits hears of it; before that it must not count as unhandled.
+    this.settled.catch(() => undefined);
+  }
+
+  /** Submits the tasks; a run that goes on submits them again under the same key, which changes nothing. */
+  async begin(): Promise<void> {
+    const { client, order } = this.#options;
+    await client.watch(PATIENCE_MS);
+    const patience = { timeoutMs: PATIENCE_MS };
+    await client.execute({ kind: 'resume' }, patience);
+    await client.execute({ kind: 'submit', key: order.key, tasks: order.tasks }, patience);
+    await this.#catchUp();
+  }
+
+  onNotice(notice: Notice): void {
+    this.#options.display.onNotice(notice);
+    if (notice.type === 'applied') this.#note(notice.tasks);
+  }
+
+  /** Notices may have been missed while there was no link. */
+  onRelinked(): void {
+    this.#catchUp().catch((error: unknown) => this.#rejectSettled(error));
+  }
+
+  tasks(): Promise<readonly TaskJson[]> {
+    return this.#options.client.query({ kind: 'tasks' });
+  }
+
+  /** No new work; what runs may finish within a few seconds. */
+  async windDown(): Promise<void> {
+    const { client, display } = this.#options;
+    display.onStopping();
+    await client.execute({ kind: 'pause', reason: 'the run was interrupted' });
+    if (this.#activeCount() === 0) return;
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, WIND_DOWN_MS);
+      this.#idle = () => {
+        clearTimeout(late);
+        resolve();
+      };
+    });
+  }
+
+  async #catchUp(): Promise<void> {
+    const tasks = await this.tasks();
+    this.#options.display.onTasks(tasks);
+    this.#note(tasks);
+  }
+
+  #note(tasks: readonly TaskJson[]): void {
+    for (const { id, state } of tasks) this.#states.set(id, state);
+    const { order, supervisor } = this.#options;
+    if (order.tasks.every(({ id }) => SETTLED.has(this.#states.get(id) ?? 'queued'))) this.#resolveSettled();
+    if (this.#activeCount() === 0) this.#idle?.();
+    if (supervisor.pids().size === 0) {
+      this.#rejectSettled(new SwarmError('NO_QUORUM', 'every instance of the swarm is down'));
+    }
+  }
+
+  #activeCount(): number {
+    return [...this.#states.values()].filter((state) => state === 'assigned' || state === 'running').length;
+  }
+}

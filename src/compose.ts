@@ -1,0 +1,117 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { commandExecutor } from './agents/executors/command.ts';
+import { loadAgentFile } from './agents/load.ts';
+import { systemClock } from './node/clock.ts';
+import { createNode } from './node/node.ts';
+import type { NodeStatus } from './node/port.ts';
+import { SwarmError } from './protocol/errors.ts';
+import type { ClusterId, NodeId } from './protocol/ids.ts';
+import { raftConfig } from './raft/config.ts';
+import { openWal } from './storage/wal.ts';
+import { type AttemptOptions, createAttemptRunner } from './swarm/attempt.ts';
+import { findEndpoint } from './swarm/endpoint.ts';
+import { decideHooks } from './swarm/hook-policy.ts';
+import { Instance } from './swarm/instance.ts';
+import type { SwarmFolder } from './swarm/layout.ts';
+import { bootstrapConfiguration, loadRoster, loadToken } from './swarm/roster.ts';
+import { Service } from './swarm/service.ts';
+import { TaskMachine } from './tasks/machine.ts';
+import { openTransportServer } from './transport/server.ts';
+
+export interface ComposeOptions {
+  readonly folder: SwarmFolder;
+  readonly id: NodeId;
+  readonly version: string;
+  onTrouble(error: unknown): void;
+  onRoleChanged(status: NodeStatus): void;
+  onStopped(error: Error): void;
+}
+
+export interface RunningInstance {
+  readonly url: string;
+  readonly instance: Instance;
+  /** Stops the node and frees port and folder. */
+  stop(manner: 'hand-over' | 'at-once'): Promise<void>;
+}
+
+/**
+ * Wires one instance of a swarm from its folder: WAL, links, Raft node, task machine, hooks, executor.
+ *
+ * @throws SwarmError DATA_LOCKED, DATA_FOREIGN, DATA_DAMAGED, PORT_IN_USE, BAD_INPUT
+ */
+export async function startInstance(options: ComposeOptions): Promise<RunningInstance> {
+  const { folder, id, version, onTrouble } = options;
+  const roster = loadRoster(folder);
+  const member = roster.nodes.find((node) => node.id === id);
+  if (member === undefined) {
+    throw new SwarmError(
+      'UNKNOWN_NODE',
+      `${id} is not in ${folder.roster}; it names ${roster.nodes.map((n) => n.id).join(', ')}`,
+    );
+  }
+  const clusterId = roster.clusterId as ClusterId;
+  const definition = await loadAgentFile(member.agentFile);
+  const storage = await openWal({ folder: folder.wal(id), clusterId, nodeId: id });
+  const life = randomUUID();
+  const machine = new TaskMachine();
+  const attemptOptions: AttemptOptions = {
+    instanceId: id,
+    swarmName: roster.name,
+    life,
+    definition,
+    executor: commandExecutor,
+    hooks: await decideHooks(definition, roster.requireHooks),
+    environment: process.env,
+    workspace: roster.workspace,
+    status: () => instance.status(),
+  };
+  const instance = new Instance({
+    ...options,
+    agent: definition.name,
+    capabilities: definition.capabilities,
+    life,
+    leaseMs: roster.leaseMs,
+    machine,
+    runAttempt: createAttemptRunner(attemptOptions),
+  });
+  let service: Service | undefined;
+  const server = await openTransportServer({
+    identity: { clusterId, nodeId: id, token: loadToken(folder), version, nonce: life },
+    host: '127.0.0.1',
+    port: member.port,
+    resolve: async (peer) => findEndpoint(folder, peer)?.url,
+    random: Math.random,
+    onClient: (connection) => {
+      if (service === undefined) throw new SwarmError('BUSY', `${id} is starting`);
+      return service.accept(connection);
+    },
+    health: () => ({ id, ...healthOf(instance.status()) }),
+    onTrouble,
+  });
+  const node = createNode({
+    id,
+    clusterId,
+    bootstrap: bootstrapConfiguration(roster),
+    config: raftConfig({ rank: member.rank, standing: member.standing }),
+    seed: randomInt(2 ** 32),
+    storage,
+    transport: server.transport,
+    clock: systemClock,
+    machine,
+    listener: instance.listener,
+  });
+  service = new Service({ node, machine, watchers: instance.watchers });
+  instance.start(node, server.url);
+  return {
+    url: server.url,
+    instance,
+    async stop(manner) {
+      await instance.stop(manner);
+      await server.close();
+    },
+  };
+}
+
+function healthOf({ role, term, leaderId, commitIndex }: NodeStatus): Readonly<Record<string, unknown>> {
+  return { role, term, leaderId: leaderId ?? null, commitIndex };
+}

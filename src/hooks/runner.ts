@@ -1,0 +1,90 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Millis } from '../protocol/ids.ts';
+import { type BashEnd, runBash } from '../shell/bash.ts';
+import type { HookEnvironment } from './environment.ts';
+
+export type HookPhase = 'pre' | 'post';
+
+export interface HookRun {
+  readonly phase: HookPhase;
+  /** Run one after the other until one fails. */
+  readonly scripts: readonly string[];
+  readonly environment: HookEnvironment;
+  readonly cwd: string;
+  /** Of all scripts together; default 30 s. */
+  readonly timeoutMs?: Millis;
+  readonly signal: AbortSignal;
+  onOutput?(text: string): void;
+}
+
+/** What the hooks of one phase did. */
+export interface HookReport {
+  readonly phase: HookPhase;
+  readonly outcome: 'succeeded' | 'failed' | 'timed-out' | 'cancelled';
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: Millis;
+  /** In words, when it did not succeed. */
+  readonly reason: string | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Runs the hooks of one phase. Does not ask whether it may: see `trust`. */
+export async function runHook(run: HookRun): Promise<HookReport> {
+  const { taskFile, variables } = run.environment;
+  if (taskFile === undefined) return runScripts(run, variables);
+  const folder = await mkdtemp(join(tmpdir(), 'raft-manager-task-'));
+  try {
+    const file = join(folder, 'task.txt');
+    await writeFile(file, taskFile, { mode: 0o600 });
+    return await runScripts(run, { ...variables, TASK_FILE: file });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function runScripts(run: HookRun, environment: Readonly<Record<string, string>>): Promise<HookReport> {
+  const { phase, scripts, cwd, signal, onOutput, timeoutMs = DEFAULT_TIMEOUT_MS } = run;
+  const begun = performance.now();
+  let stdout = '';
+  let stderr = '';
+  for (const script of scripts) {
+    const left = Math.max(1, timeoutMs - (performance.now() - begun));
+    const result = await runBash({
+      script,
+      environment,
+      cwd,
+      signal,
+      timeoutMs: left,
+      ...(onOutput === undefined ? {} : { onOutput }),
+    });
+    stdout += result.stdout;
+    stderr += result.stderr;
+    const verdict = verdictOf(result.end, timeoutMs);
+    if (verdict.outcome === 'succeeded') continue;
+    return { phase, ...verdict, stdout, stderr, durationMs: Math.round(performance.now() - begun) };
+  }
+  const durationMs = Math.round(performance.now() - begun);
+  return { phase, outcome: 'succeeded', exitCode: 0, reason: undefined, stdout, stderr, durationMs };
+}
+
+function verdictOf(end: BashEnd, timeoutMs: Millis): Pick<HookReport, 'outcome' | 'exitCode' | 'reason'> {
+  switch (end.kind) {
+    case 'exited':
+      return end.exitCode === 0
+        ? { outcome: 'succeeded', exitCode: 0, reason: undefined }
+        : { outcome: 'failed', exitCode: end.exitCode, reason: `exit code ${end.exitCode}` };
+    case 'signalled':
+      return { outcome: 'failed', exitCode: undefined, reason: `ended by ${end.signal}` };
+    case 'timed-out':
+      return { outcome: 'timed-out', exitCode: undefined, reason: `did not end within ${timeoutMs} ms` };
+    case 'cancelled':
+      return { outcome: 'cancelled', exitCode: undefined, reason: 'the task was taken away' };
+    case 'could-not-start':
+      return { outcome: 'failed', exitCode: undefined, reason: end.reason };
+  }
+}

@@ -1,0 +1,198 @@
+import type { AgentDefinition } from '../agents/definition.ts';
+import type { ExecutionResult, Executor } from '../agents/executors/port.ts';
+import { type HookContext, hookEnvironment, inheritedEnvironment, mayBeSet } from '../hooks/environment.ts';
+import { type HookPhase, type HookReport, runHook } from '../hooks/runner.ts';
+import type { NodeStatus } from '../node/port.ts';
+import type { AttemptResult, FailCommand, HookRecord } from '../tasks/command.ts';
+import type { TaskRecord } from '../tasks/task.ts';
+
+/** How one attempt ended, for the log. `lost`: somebody else may work on the task by now; say nothing. */
+export type AttemptEnd =
+  | { readonly kind: 'completed'; readonly result: AttemptResult }
+  | {
+      readonly kind: 'failed';
+      readonly result: AttemptResult;
+      readonly reason: string;
+      readonly next: FailCommand['next'];
+    }
+  | { readonly kind: 'handed-back'; readonly reason: string }
+  | { readonly kind: 'lost' };
+
+export interface Attempt {
+  readonly record: TaskRecord;
+  readonly fence: number;
+  /** Aborted with reason `lost` (cancelled, expired, taken over) or `stopping`. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs one attempt from pre hook to post hook. Never throws. */
+export type AttemptRunner = (attempt: Attempt) => Promise<AttemptEnd>;
+
+/** Whether the agent's hooks may run on this machine, decided once per process. */
+export type HookPolicy =
+  | { readonly kind: 'allowed' }
+  | { readonly kind: 'denied'; readonly reason: string; readonly required: boolean };
+
+export interface AttemptOptions {
+  readonly instanceId: string;
+  readonly swarmName: string;
+  readonly life: string;
+  readonly definition: AgentDefinition;
+  readonly executor: Executor;
+  readonly hooks: HookPolicy;
+  /** Working folder of tasks and hooks. */
+  readonly workspace: string;
+  /** Our own environment, of which little is passed on. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  status(): NodeStatus;
+}
+
+const DEFAULT_TASK_TIMEOUT_MS = 60 * 60 * 1000;
+
+/** What a person's commands expect to find besides PATH, HOME, LANG and TERM. No secrets: those are named in `env`. */
+const TASK_VARIABLES = ['USER', 'LOGNAME', 'SHELL', 'TMPDIR', 'TZ', 'LC_ALL', 'LC_CTYPE', 'CI', 'NO_COLOR'];
+
+export function createAttemptRunner(options: AttemptOptions): AttemptRunner {
+  return async (attempt) => {
+    try {
+      return await new AttemptRun(options, attempt).run();
+    } catch (error) {
+      // Whatever went wrong on this machine is a failed attempt, not a task that hangs until its lease ends.
+      const reason = error instanceof Error ? error.message : String(error);
+      return { kind: 'failed', result: { output: '', hooks: [] }, reason, next: 'retry' };
+    }
+  };
+}
+
+/** One attempt: pre hook, executor, post hook, in this order and each at most once. */
+class AttemptRun {
+  readonly #options: AttemptOptions;
+  readonly #attempt: Attempt;
+  readonly #hooks: HookRecord[] = [];
+
+  constructor(options: AttemptOptions, attempt: Attempt) {
+    this.#options = options;
+    this.#attempt = attempt;
+  }
+
+  async run(): Promise<AttemptEnd> {
+    const { hooks } = this.#options;
+    if (hooks.kind === 'denied' && this.#hasHooks()) {
+      this.#hooks.push(deniedRecord(hooks.reason));
+      if (hooks.required) return this.#failed(hooks.reason, { next: 'final' });
+    }
+    const pre = await this.#runPhase('pre');
+    if (pre !== undefined && pre.outcome !== 'succeeded') {
+      await this.#runPhase('post', 'false');
+      if (this.#attempt.signal.aborted) return this.#aborted();
+      return this.#failed(`pre hook: ${pre.reason ?? pre.outcome}`, { exitCode: pre.exitCode });
+    }
+    const execution = await this.#execute();
+    await this.#runPhase('post', execution.outcome === 'completed' ? 'true' : 'false');
+    return this.#endOf(execution);
+  }
+
+  #hasHooks(): boolean {
+    const { pre, post } = this.#options.definition.hooks;
+    return pre.length + post.length > 0;
+  }
+
+  async #runPhase(phase: HookPhase, success?: 'true' | 'false'): Promise<HookReport | undefined> {
+    const { definition, environment, hooks, workspace } = this.#options;
+    const scripts = definition.hooks[phase];
+    if (hooks.kind === 'denied' || scripts.length === 0) return undefined;
+    const context = success === undefined ? this.#context() : { ...this.#context(), SUCCESS: success };
+    const report = await runHook({
+      phase,
+      scripts,
+      environment: hookEnvironment(context, inheritedEnvironment(environment)),
+      cwd: workspace,
+      // A post hook cleans up, so it runs whatever happened, also when the task was taken away.
+      signal: phase === 'pre' ? this.#attempt.signal : new AbortController().signal,
+    });
+    this.#hooks.push(recordOf(report));
+    return report;
+  }
+
+  #execute(): Promise<ExecutionResult> {
+    const { executor, environment, workspace } = this.#options;
+    const { record, signal } = this.#attempt;
+    const { TASK: _text, ...context } = this.#context();
+    const own = Object.fromEntries(Object.entries(record.spec.env).filter(([name]) => mayBeSet(name)));
+    return executor.execute({
+      taskId: record.id,
+      run: record.spec.run,
+      prompt: record.spec.prompt,
+      environment: {
+        ...inheritedEnvironment(environment, TASK_VARIABLES),
+        ...own,
+        ...context,
+        TASK_ATTEMPT: String(record.attempts),
+      },
+      cwd: workspace,
+      timeoutMs: record.spec.timeoutMs ?? DEFAULT_TASK_TIMEOUT_MS,
+      signal,
+    });
+  }
+
+  #context(): HookContext {
+    const { definition, instanceId, life, status, swarmName } = this.#options;
+    const { record, fence } = this.#attempt;
+    const { leaderId, role, term } = status();
+    return {
+      TASK: record.spec.prompt ?? record.spec.title,
+      TASK_ID: record.id,
+      AGENT_ID: instanceId,
+      AGENT_NAME: definition.name,
+      SWARM_ID: swarmName,
+      SESSION_ID: life,
+      RAFT_TERM: String(term),
+      RAFT_LEADER: leaderId ?? '',
+      RAFT_ROLE: role,
+      FENCE: String(fence),
+    };
+  }
+
+  #endOf({ exitCode, outcome, output, reason }: ExecutionResult): AttemptEnd {
+    if (outcome === 'cancelled') return this.#aborted();
+    if (outcome === 'completed') return { kind: 'completed', result: this.#result(output, exitCode) };
+    return this.#failed(reason ?? outcome, { output, exitCode });
+  }
+
+  /** Why the signal was given decides whether the log wants to hear of it. */
+  #aborted(): AttemptEnd {
+    const { signal } = this.#attempt;
+    if (signal.reason === 'stopping') return { kind: 'handed-back', reason: 'the instance is stopping' };
+    return { kind: 'lost' };
+  }
+
+  #failed(
+    reason: string,
+    {
+      output = '',
+      exitCode,
+      next = 'retry',
+    }: { output?: string; exitCode?: number | undefined; next?: FailCommand['next'] },
+  ): AttemptEnd {
+    return { kind: 'failed', result: this.#result(output, exitCode), reason, next };
+  }
+
+  #result(output: string, exitCode: number | undefined): AttemptResult {
+    return { output, hooks: this.#hooks, ...(exitCode === undefined ? {} : { exitCode }) };
+  }
+}
+
+function deniedRecord(reason: string): HookRecord {
+  return { hook: 'pre', outcome: 'denied', durationMs: 0, stdout: '', stderr: reason };
+}
+
+function recordOf({ phase, outcome, exitCode, durationMs, stdout, stderr }: HookReport): HookRecord {
+  return {
+    hook: phase,
+    outcome: outcome === 'cancelled' ? 'failed' : outcome,
+    durationMs,
+    stdout,
+    stderr,
+    ...(exitCode === undefined ? {} : { exitCode }),
+  };
+}

@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+
+/** What an instance's process tells its supervisor over the IPC channel. */
+const fromChild = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready'), url: z.string() }),
+  z.object({ type: z.literal('drained') }),
+  /** It cannot work at all, and trying again would not help. */
+  z.object({ type: z.literal('unfit'), code: z.string(), message: z.string() }),
+]);
+export type ChildMessage = z.output<typeof fromChild>;
+
+/**
+ * What it is told when the whole swarm stops: first `drain` (hand back what you work on, while there still
+ * is a quorum to take note), then `stop`.
+ */
+export type ChildOrder = { readonly type: 'drain' | 'stop' };
+
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface ChildHandlers {
+  onMessage(message: ChildMessage): void;
+  onExit(exit: ChildExit): void;
+}
+
+/** One instance's process. */
+export interface Child {
+  readonly pid: number | undefined;
+  order(order: ChildOrder): void;
+  kill(): void;
+}
+
+/** Starts a process whose output goes to `logFile`. It ends by itself when this process is gone. */
+export function startChild(command: readonly string[], logFile: string, handlers: ChildHandlers): Child {
+  mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
+  const log = openSync(logFile, 'a', 0o600);
+  const [program = process.execPath, ...args] = command;
+  const child: ChildProcess = spawn(program, args, {
+    stdio: ['ignore', log, log, 'ipc'],
+    // Ctrl-C in the terminal is for the supervisor; it tells its children in order.
+    detached: true,
+  });
+  closeSync(log);
+  let ended = false;
+  const onExit = (exit: ChildExit): void => {
+    if (ended) return;
+    ended = true;
+    handlers.onExit(exit);
+  };
+  child.on('message', (message) => {
+    const parsed = fromChild.safeParse(message);
+    if (parsed.success) handlers.onMessage(parsed.data);
+  });
+  child.on('exit', (code, signal) => onExit({ code, signal }));
+  child.on('error', (error) => {
+    handlers.onMessage({
+      type: 'unfit',
+      code: 'BAD_INPUT',
+      message: `cannot start ${program}: ${error.message}`,
+    });
+    onExit({ code: null, signal: null });
+  });
+  return {
+    pid: child.pid,
+    order(order) {
+      // A child that cannot be told any more is on its way out; its exit is noticed.
+      if (child.connected) child.send(order, () => undefined);
+    },
+    kill() {
+      child.kill('SIGKILL');
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SwarmError } from '../protocol/errors.ts';
+import type { ClusterId, NodeId } from '../protocol/ids.ts';
+import type { ResultValues, TaskCommand, TaskResult } from '../tasks/command.ts';
+import { STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
+import { type ClientLink, openClientLink } from '../transport/client-link.ts';
+import { findEndpoint } from './endpoint.ts';
+import type { SwarmFolder } from './layout.ts';
+import type { Answers, ExecuteOptions, Notice, Query, Swarm } from './port.ts';
+import { loadRoster, loadToken } from './roster.ts';
+import { CommandSession } from './session.ts';
+import { type Control, pack, REQUEST, unpack, unpackError } from './wire.ts';
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const REDIAL_PAUSE_MS = 50;
+
+export interface ClientOptions {
+  readonly folder: SwarmFolder;
+  /** For people: shows in logs of the nodes. */
+  readonly name: string;
+  readonly version: string;
+  /** Talks to this node alone; default: whichever answers. */
+  readonly only?: string;
+  /** Watches the log from the first link on; after a lost link it goes on with the next. */
+  onNotice?(notice: Notice): void;
+  /** The link went over to another node: notices may have been missed, look again. */
+  onRelinked?(): void;
+}
+
+interface Credentials {
+  readonly clusterId: ClusterId;
+  readonly token: string;
+}
+
+/** A client outside the swarm's processes: talks to whichever node answers, and moves on when it dies. */
+export class SwarmClient implements Swarm {
+  readonly #options: ClientOptions;
+  readonly #session: CommandSession;
+  #link: ClientLink | undefined;
+  #dialling: Promise<ClientLink> | undefined;
+  #closed = false;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#session = new CommandSession(async (command) => {
+      const body = await this.#request(REQUEST.propose, command, DEFAULT_TIMEOUT_MS);
+      return unpack(body) as TaskResult;
+    });
+  }
+
+  execute<C extends TaskCommand>(command: C, options: ExecuteOptions = {}): Promise<ResultValues[C['kind']]> {
+    return this.#session.execute(command, options);
+  }
+
+  async query<Q extends Query>(query: Q, options: ExecuteOptions = {}): Promise<Answers[Q['kind']]> {
+    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        const body = await this.#request(REQUEST.query, pack(query), deadline - performance.now());
+        return unpack(body) as Answers[Q['kind']];
+      } catch (error) {
+        const lost = error instanceof SwarmError && error.code === 'OUTCOME_UNKNOWN';
+        if (!lost || performance.now() >= deadline) throw error;
+      }
+    }
+  }
+
+  /**
+   * Asks the node at the other end, which must lead, to hand over. Returns who leads then.
+   *
+   * @throws SwarmError NOT_LEADER, TRANSFER_FAILED
+   */
+  async transfer(target: string | undefined): Promise<string> {
+    const control: Control = { kind: 'transfer', target: target ?? null };
+    const body = await this.#request(REQUEST.control, pack(control), DEFAULT_TIMEOUT_MS);
+    return unpack(body) as string;
+  }
+
+  /** Begins to hear `onNotice`, now and after every change of link. */
+  async watch(timeoutMs = DEFAULT_TIMEOUT_MS): Promise<void> {
+    await this.#linkWithin(timeoutMs);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#link?.close();
+  }
+
+  async #request(kind: number, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const link = await this.#linkWithin(timeoutMs);
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        reject(new SwarmError('NO_QUORUM', `no answer within ${Math.ceil(timeoutMs)} ms. Is a majority up?`));
+      }, timeoutMs);
+      link.request(kind, body, (status, answer) => {
+        clearTimeout(late);
+        if (status === STATUS_OK) resolve(answer);
+        else if (status === STATUS_ERROR) reject(unpackError(answer));
+        else
+          reject(new SwarmError('OUTCOME_UNKNOWN', `the link to ${link.nodeId} closed before it answered`));
+      });
+    });
+  }
+
+  async #linkWithin(timeoutMs: number): Promise<ClientLink> {
+    if (this.#closed) throw new SwarmError('STOPPED', 'this client is closed');
+    if (this.#link !== undefined) return this.#link;
+    this.#dialling ??= this.#dial(performance.now() + timeoutMs).finally(() => {
+      this.#dialling = undefined;
+    });
+    return this.#dialling;
+  }
+
+  async #dial(deadline: number): Promise<ClientLink> {
+    const { folder, only } = this.#options;
+    const { nodes, clusterId } = loadRoster(folder);
+    const credentials = { clusterId: clusterId as ClusterId, token: loadToken(folder) };
+    let lastWords = '';
+    do {
+      for (const { id } of nodes) {
+        if (only !== undefined && id !== only) continue;
+        const outcome = await this.#tryNode(id as NodeId, credentials);
+        if (typeof outcome !== 'string') return outcome;
+        if (outcome !== '') lastWords = ` (${outcome})`;
+      }
+      await delay(REDIAL_PAUSE_MS);
+    } while (performance.now() < deadline && !this.#closed);
+    const message = `no node of the swarm in ${folder.root} answers${lastWords}; start it with "raft-manager up"`;
+    throw new SwarmError('NOT_RUNNING', message);
+  }
+
+  /** A link to the node, or why there is none. */
+  async #tryNode(id: NodeId, credentials: Credentials): Promise<ClientLink | string> {
+    const endpoint = findEndpoint(this.#options.folder, id);
+    if (endpoint === undefined) return '';
+    try {
+      return await this.#open(endpoint.url, credentials);
+    } catch (error) {
+      if (!(error instanceof SwarmError) || error.code === 'UNAUTHORIZED') throw error;
+      return error.message;
+    }
+  }
+
+  async #open(url: string, { clusterId, token }: Credentials): Promise<ClientLink> {
+    const { name, version, onNotice, onRelinked } = this.#options;
+    const link = await openClientLink({
+      url,
+      identity: { clusterId, token, version, nodeId: name as NodeId, nonce: randomUUID() },
+      onPush: (body) => onNotice?.(unpack(body) as Notice),
+      onClosed: () => {
+        if (this.#link === link) this.#link = undefined;
+        if (onNotice !== undefined && !this.#closed) this.#relink();
+      },
+    });
+    this.#link = link;
+    if (onNotice !== undefined) {
+      link.request(REQUEST.watch, new Uint8Array(0), () => onRelinked?.());
+    }
+    return link;
+  }
+
+  /** A watcher must not wait for the next request to find another node. */
+  #relink(): void {
+    this.#linkWithin(DEFAULT_TIMEOUT_MS).catch((error: unknown) => {
+      if (this.#closed) return;
+      if (!(error instanceof SwarmError)) throw error;
+      this.#relink();
+    });
+  }
+}

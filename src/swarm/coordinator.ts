@@ -1,0 +1,146 @@
+import type { TaskCommand } from '../tasks/command.ts';
+import type { TaskEvent } from '../tasks/event.ts';
+
+import type { TaskMachine } from '../tasks/machine.ts';
+import { type Lease, leaseOf } from '../tasks/task.ts';
+import { IdleWatch } from './idle-watch.ts';
+
+export interface CoordinatorOptions {
+  readonly machine: TaskMachine;
+  /** Brings one command to the log; false when it did not get there. No retries: the next look decides anew. */
+  propose(command: TaskCommand): Promise<boolean>;
+}
+
+/** Sessions of clients that said nothing for so long are closed through the log. */
+const SESSION_IDLE_MS = 60 * 60 * 1000;
+const SWEEP_INTERVAL_MS = 500;
+/** After a proposal that failed. */
+const PAUSE_MS = 100;
+
+/**
+ * What the elected leader's process does besides replicating: gives ready tasks to instances, and ends
+ * leases that nobody renews. Whatever it proposes is checked again when it is applied, so a coordinator
+ * that was deposed without knowing it can do no harm.
+ */
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  readonly #leased = new Set<string>();
+  #reign: AbortController | undefined;
+  #planning = false;
+  #planAgain = false;
+  #wakeUp: NodeJS.Timeout | undefined;
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
+  }
+
+  /** This node leads now, up to and including what it has applied. */
+  begin(): void {
+    this.end();
+    this.#reign = new AbortController();
+    const leases = new IdleWatch<number>();
+    const reservations = new IdleWatch<number>();
+    const sessions = new IdleWatch<number>();
+    const sweep = setInterval(() => {
+      this.#expireLeases(leases);
+      this.#expireReservations(reservations);
+      this.#expireSessions(sessions);
+    }, SWEEP_INTERVAL_MS);
+    this.#reign.signal.addEventListener('abort', () => clearInterval(sweep));
+    this.plan();
+  }
+
+  end(): void {
+    this.#reign?.abort();
+    this.#reign = undefined;
+    clearTimeout(this.#wakeUp);
+  }
+
+  /** Follows the log on every node, so that a new leader knows at once what is leased. */
+  onApplied(events: readonly TaskEvent[]): void {
+    for (const event of events) {
+      if (event.type !== 'task') continue;
+      if (event.to === 'assigned' || event.to === 'running') this.#leased.add(event.taskId);
+      else this.#leased.delete(event.taskId);
+    }
+    if (events.length > 0) this.plan();
+  }
+
+  /** Gives out what is ready, one command at a time. */
+  plan(): void {
+    if (this.#reign === undefined) return;
+    if (this.#planning) {
+      this.#planAgain = true;
+      return;
+    }
+    clearTimeout(this.#wakeUp);
+    const { machine } = this.#options;
+    const now = Date.now();
+    const assignments = machine.plan(now);
+    if (assignments.length === 0) {
+      const wakeUp = machine.nextWakeUp(now);
+      if (wakeUp !== undefined) this.#planIn(Math.max(1, wakeUp - now));
+      return;
+    }
+    this.#planning = true;
+    void this.#assign({ kind: 'assign', assignments });
+  }
+
+  async #assign(command: TaskCommand): Promise<void> {
+    const done = await this.#options.propose(command);
+    this.#planning = false;
+    const again = this.#planAgain;
+    this.#planAgain = false;
+    if (!done) this.#planIn(PAUSE_MS);
+    else if (again) this.plan();
+  }
+
+  #planIn(ms: number): void {
+    clearTimeout(this.#wakeUp);
+    if (this.#reign !== undefined) this.#wakeUp = setTimeout(() => this.plan(), ms);
+  }
+
+  #expireLeases(watch: IdleWatch<number>): void {
+    const { machine, propose } = this.#options;
+    const held = new Map<string, { readonly taskId: string; readonly lease: Lease }>();
+    for (const taskId of this.#leased) {
+      const record = machine.tasks.get(taskId);
+      const lease = record === undefined ? undefined : leaseOf(record);
+      if (lease !== undefined) held.set(`${taskId} ${lease.fence}`, { taskId, lease });
+    }
+    const items = [...held].map(([key, { lease }]) => {
+      return { key, version: lease.renewedAt, allowedMs: lease.durationMs };
+    });
+    for (const key of watch.look(items, performance.now())) {
+      const found = held.get(key);
+      if (found === undefined) continue;
+      const { taskId, lease } = found;
+      void propose({ kind: 'expire', taskId, fence: lease.fence, renewedAt: lease.renewedAt });
+    }
+  }
+
+  #expireReservations(watch: IdleWatch<number>): void {
+    const { machine, propose } = this.#options;
+    const items = [...machine.reservations.values()].map(({ id, renewedAt, durationMs }) => {
+      return { key: id, version: renewedAt, allowedMs: durationMs };
+    });
+    for (const id of watch.look(items, performance.now())) {
+      const reservation = machine.reservations.get(id);
+      if (reservation === undefined) continue;
+      const { fence, renewedAt } = reservation;
+      void propose({ kind: 'expire-reservation', reservationId: id, fence, renewedAt });
+    }
+  }
+
+  #expireSessions(watch: IdleWatch<number>): void {
+    const { machine, propose } = this.#options;
+    const items = [...machine.sessions.values()].map(({ id, lastIndex }) => {
+      return { key: id, version: lastIndex, allowedMs: SESSION_IDLE_MS };
+    });
+    for (const id of watch.look(items, performance.now())) {
+      const session = machine.sessions.get(id);
+      if (session === undefined) continue;
+      void propose({ kind: 'session-expire', sessionId: id, lastIndex: session.lastIndex });
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { SwarmError } from '../protocol/errors.ts';
+import type { NodeId } from '../protocol/ids.ts';
+import { findEndpoint, isAlive } from './endpoint.ts';
+import { type ProjectFolder, type SwarmFolder, swarmFolder } from './layout.ts';
+import { loadRoster } from './roster.ts';
+
+/**
+ * The swarm that commands in a project speak of: the standing one when there is one, else the latest run
+ * that has a live process.
+ *
+ * @throws SwarmError NOT_RUNNING
+ */
+export function findSwarm(project: ProjectFolder): SwarmFolder {
+  const standing = swarmFolder(project.standing);
+  if (hasLiveNode(standing)) return standing;
+  const run = listRuns(project).find(hasLiveNode);
+  if (run !== undefined) return run;
+  if (existsSync(standing.roster)) return standing;
+  throw new SwarmError(
+    'NOT_RUNNING',
+    `no swarm is up in ${project.state}; start one with "raft-manager up", or name its folder with --dir`,
+  );
+}
+
+/** Folders of runs, the latest first: their names begin with the time of their start. */
+export function listRuns(project: ProjectFolder): readonly SwarmFolder[] {
+  if (!existsSync(project.runs)) return [];
+  return readdirSync(project.runs)
+    .sort()
+    .reverse()
+    .map((name) => swarmFolder(join(project.runs, name)));
+}
+
+/** True when some process of the swarm is up. */
+export function hasLiveNode(folder: SwarmFolder): boolean {
+  if (!existsSync(folder.roster)) return false;
+  return loadRoster(folder).nodes.some(({ id }) => {
+    const endpoint = findEndpoint(folder, id as NodeId);
+    return endpoint !== undefined && isAlive(endpoint.pid);
+  });
+}

@@ -1,0 +1,124 @@
+import { hostname } from 'node:os';
+import type { Node } from '../node/node.ts';
+import type { NodeListener, NodeStatus } from '../node/port.ts';
+import { SwarmError } from '../protocol/errors.ts';
+import type { Millis, NodeId } from '../protocol/ids.ts';
+import { encodeEnvelope } from '../tasks/codec.ts';
+import type { TaskCommand, TaskResult } from '../tasks/command.ts';
+import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
+import type { AttemptRunner } from './attempt.ts';
+import { Coordinator } from './coordinator.ts';
+import { publishEndpoint, withdrawEndpoint } from './endpoint.ts';
+import type { SwarmFolder } from './layout.ts';
+import { CommandSession } from './session.ts';
+import { Watchers } from './watchers.ts';
+import { Worker } from './worker.ts';
+
+export interface InstanceOptions {
+  readonly id: NodeId;
+  readonly agent: string;
+  readonly capabilities: readonly string[];
+  readonly life: string;
+  readonly leaseMs: Millis;
+  readonly folder: SwarmFolder;
+  readonly machine: TaskMachine;
+  readonly runAttempt: AttemptRunner;
+  onTrouble(error: unknown): void;
+  onRoleChanged(status: NodeStatus): void;
+  /** The node stopped by itself: its disk failed, or a promise of the algorithm broke. */
+  onStopped(error: Error): void;
+}
+
+/**
+ * One agent instance: its node follows the log, its worker does what the log assigns to it, and while
+ * the node leads, its coordinator hands out the work.
+ */
+export class Instance {
+  readonly watchers: Watchers;
+  readonly #options: InstanceOptions;
+  readonly #coordinator: Coordinator;
+  readonly #worker: Worker;
+  #node: Node<ApplyResult> | undefined;
+  #leading = false;
+
+  constructor(options: InstanceOptions) {
+    this.#options = options;
+    this.watchers = new Watchers(options.machine);
+    this.#coordinator = new Coordinator({
+      machine: options.machine,
+      propose: (command) => this.#proposeOnce(command),
+    });
+    this.#worker = new Worker({
+      ...options,
+      instanceId: options.id,
+      session: new CommandSession((command) => this.#send(command)),
+    });
+  }
+
+  /** What the node tells: in log order, each entry once. */
+  readonly listener: NodeListener<ApplyResult> = {
+    onApplied: (entry, applied) => {
+      if (applied === undefined) return;
+      this.#coordinator.onApplied(applied.events);
+      this.#worker.onApplied(applied.events);
+      this.watchers.onApplied(entry.index, applied.events);
+    },
+    onRoleChanged: (status) => {
+      this.watchers.onRoleChanged(status);
+      this.#options.onRoleChanged(status);
+      const leads = status.role === 'leader';
+      if (leads === this.#leading) return;
+      this.#leading = leads;
+      if (leads) this.#coordinator.begin();
+      else this.#coordinator.end();
+    },
+    onStopped: (error) => this.#options.onStopped(error),
+  };
+
+  /** Publishes where `node` is to be found, and joins the work as soon as there is a quorum. */
+  start(node: Node<ApplyResult>, url: string): void {
+    const { folder, id, life } = this.#options;
+    this.#node = node;
+    publishEndpoint(folder, id, { url, pid: process.pid, host: hostname(), life, startedAt: Date.now() });
+    this.#worker.join().catch(this.#options.onTrouble);
+  }
+
+  status(): NodeStatus {
+    return this.#required().status();
+  }
+
+  /** Hands back what is unfinished. The node goes on. */
+  drain(): Promise<void> {
+    return this.#worker.leave();
+  }
+
+  async stop(manner: 'hand-over' | 'at-once'): Promise<void> {
+    this.#coordinator.end();
+    await this.#required().stop(manner);
+    withdrawEndpoint(this.#options.folder, this.#options.id);
+  }
+
+  #send(command: Uint8Array): Promise<TaskResult> {
+    return new Promise((resolve, reject) => {
+      this.#required().propose(command, (outcome) => {
+        if (outcome.ok) resolve(outcome.value.result.result);
+        else reject(outcome.error);
+      });
+    });
+  }
+
+  async #proposeOnce(command: TaskCommand): Promise<boolean> {
+    try {
+      const result = await this.#send(encodeEnvelope({ at: Date.now(), body: command }));
+      return result.ok;
+    } catch (error) {
+      if (error instanceof SwarmError) return false;
+      throw error;
+    }
+  }
+
+  #required(): Node<ApplyResult> {
+    if (this.#node === undefined) throw new SwarmError('NOT_RUNNING', `${this.#options.id} has not started`);
+    return this.#node;
+  }
+}

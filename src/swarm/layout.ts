@@ -1,0 +1,87 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { SwarmError } from '../protocol/errors.ts';
+import type { NodeId } from '../protocol/ids.ts';
+
+/** Where things lie in the folder of one swarm. */
+export interface SwarmFolder {
+  readonly root: string;
+  readonly roster: string;
+  readonly token: string;
+  readonly supervisor: string;
+  nodeFolder(id: NodeId): string;
+  wal(id: NodeId): string;
+  endpoint(id: NodeId): string;
+  nodeLog(id: NodeId): string;
+}
+
+export function swarmFolder(root: string): SwarmFolder {
+  const nodeFolder = (id: NodeId): string => join(root, 'nodes', id);
+  return {
+    root,
+    roster: join(root, 'swarm.json'),
+    token: join(root, 'token'),
+    supervisor: join(root, 'supervisor'),
+    nodeFolder,
+    wal: (id) => join(nodeFolder(id), 'wal'),
+    endpoint: (id) => join(nodeFolder(id), 'endpoint.json'),
+    nodeLog: (id) => join(nodeFolder(id), 'node.log'),
+  };
+}
+
+/** State of one project: its standing swarm, and one folder a run. */
+export interface ProjectFolder {
+  /** Where tasks run. */
+  readonly project: string;
+  readonly state: string;
+  readonly standing: string;
+  readonly runs: string;
+}
+
+/**
+ * Finds the project's state folder: `--dir`, else `RAFT_MANAGER_DIR`, else `.raft-manager` beside git's
+ * common folder, so that all worktrees of one repository share one swarm; else in the current folder.
+ */
+export function locateProject(
+  dir: string | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+): ProjectFolder {
+  const explicit = dir ?? environment.RAFT_MANAGER_DIR;
+  const state =
+    explicit === undefined ? join(repositoryOf(cwd) ?? cwd, '.raft-manager') : resolve(cwd, explicit);
+  return { project: cwd, state, standing: join(state, 'swarm'), runs: join(state, 'runs') };
+}
+
+function repositoryOf(cwd: string): string | undefined {
+  try {
+    const common = execFileSync('git', ['rev-parse', '--path-format=absolute', '--git-common-dir'], {
+      cwd,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return dirname(realpathSync(common.trim()));
+  } catch {
+    // No git, or no repository here: the current folder is the project then.
+    return undefined;
+  }
+}
+
+/**
+ * Makes the state folder: for its owner only, and ignored by git through a file of its own.
+ *
+ * @throws SwarmError BAD_INPUT when the folder cannot be made.
+ */
+export function prepareStateFolder(state: string): void {
+  try {
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    writeFileSync(join(state, '.gitignore'), '*\n');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SwarmError(
+      'BAD_INPUT',
+      `cannot write to the state folder ${state}: ${reason}. Choose another with --dir`,
+    );
+  }
+}

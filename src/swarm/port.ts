@@ -1,0 +1,82 @@
+import type { NodeStatus } from '../node/port.ts';
+import type { ResultValues, TaskCommand } from '../tasks/command.ts';
+import type { TaskEvent } from '../tasks/event.ts';
+import type { TaskJson, TaskState } from '../tasks/task.ts';
+
+/** What somebody may ask. All but `status` are linearizable: they see everything acknowledged before. */
+export type Query =
+  | { readonly kind: 'status' }
+  | { readonly kind: 'overview' }
+  | { readonly kind: 'tasks' }
+  | { readonly kind: 'task'; readonly id: string }
+  | { readonly kind: 'reservations' }
+  | { readonly kind: 'log'; readonly from: number; readonly limit: number };
+
+/** What the log says at one index, as far as all nodes agree on it. */
+export interface Overview {
+  readonly paused: string | null;
+  readonly counts: Readonly<Record<TaskState, number>>;
+  readonly instances: readonly {
+    readonly id: string;
+    readonly agent: string;
+    readonly capabilities: readonly string[];
+    readonly busy: number;
+  }[];
+  readonly appliedIndex: number;
+  readonly stateHash: string;
+}
+
+export interface ReservationJson {
+  readonly id: string;
+  readonly holder: string;
+  readonly paths: readonly string[];
+  readonly mode: 'exclusive' | 'shared';
+  readonly fence: number;
+}
+
+/** One entry of the replicated log in readable form. `at` and `command` are null for no-ops. */
+export interface LogLine {
+  readonly index: number;
+  readonly term: number;
+  readonly kind: 'noop' | 'command' | 'config';
+  readonly at: number | null;
+  readonly command: unknown;
+}
+
+export interface Answers {
+  readonly status: NodeStatus;
+  readonly overview: Overview;
+  readonly tasks: readonly TaskJson[];
+  readonly task: TaskJson | null;
+  readonly reservations: readonly ReservationJson[];
+  readonly log: { readonly lines: readonly LogLine[]; readonly commitIndex: number };
+}
+
+/** What watchers hear, in log order. */
+export type Notice =
+  | {
+      readonly type: 'applied';
+      readonly index: number;
+      readonly events: readonly TaskEvent[];
+      /** The records that the events speak of, as they are after them. */
+      readonly tasks: readonly TaskJson[];
+    }
+  | { readonly type: 'role'; readonly status: NodeStatus };
+
+export interface ExecuteOptions {
+  /** How long to go on trying; default 10 s. */
+  readonly timeoutMs?: number;
+}
+
+/** The replicated task log as the surfaces see it: nothing of Raft's inside. */
+export interface Swarm {
+  /**
+   * Carries out one command exactly once, whatever happens on the way.
+   *
+   * @throws SwarmError with the machine's code when it is refused; NO_QUORUM or OUTCOME_UNKNOWN when it
+   * could not be settled in time.
+   */
+  execute<C extends TaskCommand>(command: C, options?: ExecuteOptions): Promise<ResultValues[C['kind']]>;
+  query<Q extends Query>(query: Q, options?: ExecuteOptions): Promise<Answers[Q['kind']]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { SwarmError } from '../protocol/errors.ts';
+import { isId, type NodeId } from '../protocol/ids.ts';
+import { type Configuration, configuration } from '../protocol/state.ts';
+import { type SwarmFolder, swarmFolder } from './layout.ts';
+
+const id = z.string().refine(isId, 'expected 1 to 64 letters, digits, dots, underscores or dashes');
+
+const nodeSchema = z.strictObject({
+  id,
+  /** Name of the agent, as its file says. */
+  agent: z.string(),
+  /** Absolute path of the agent's markdown file. */
+  agentFile: z.string(),
+  voter: z.boolean(),
+  /** How it stands for election, from its definition when the swarm was made. */
+  rank: z.int().min(0),
+  standing: z.enum(['eligible', 'last-resort', 'never']),
+  /** 0: any free port. */
+  port: z.int().min(0).max(65_535),
+});
+
+const schema = z.strictObject({
+  format: z.literal(1),
+  name: id,
+  clusterId: z.string().min(1),
+  createdAt: z.string(),
+  /** Where tasks run. */
+  workspace: z.string(),
+  executor: z.enum(['command']),
+  /** Without allowed hooks a task fails instead of running without them. */
+  requireHooks: z.boolean(),
+  leaseMs: z.int().positive(),
+  nodes: z.array(nodeSchema).min(1),
+});
+
+/** Who belongs to a swarm and how it works: written once, before its first start. */
+export type Roster = Readonly<z.output<typeof schema>>;
+export type RosterNode = Roster['nodes'][number];
+
+/** Voters of a swarm of `size`: 1, 3 or 5; whoever is left over learns. */
+export function voterCount(size: number): number {
+  if (size < 3) return 1;
+  return size < 5 ? 3 : 5;
+}
+
+export function bootstrapConfiguration(roster: Roster): Configuration {
+  const ids = (voter: boolean): NodeId[] =>
+    roster.nodes.filter((node) => node.voter === voter).map((node) => node.id as NodeId);
+  return configuration(ids(true), ids(false));
+}
+
+/** Lays out a new swarm's folder: roster, and the secret that its members and clients share. */
+export function createSwarm(root: string, roster: Roster): SwarmFolder {
+  const folder = swarmFolder(root);
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  writeWhole(folder.token, randomBytes(32).toString('base64url'), 0o600);
+  writeWhole(folder.roster, `${JSON.stringify(schema.parse(roster), undefined, 2)}\n`, 0o600);
+  return folder;
+}
+
+export function newClusterId(): string {
+  return randomBytes(12).toString('hex');
+}
+
+/**
+ * Reads a swarm's roster.
+ *
+ * @throws SwarmError NOT_RUNNING when there is none; DATA_DAMAGED when it cannot be understood.
+ */
+export function loadRoster(folder: SwarmFolder): Roster {
+  let text: string;
+  try {
+    text = readFileSync(folder.roster, 'utf8');
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    throw new SwarmError(
+      'NOT_RUNNING',
+      `there is no swarm in ${folder.root}; start one with "raft-manager up"`,
+    );
+  }
+  const parsed = schema.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  const problem = parsed.error.issues[0];
+  const where = problem === undefined ? '' : `: ${problem.path.join('.')} ${problem.message}`;
+  throw new SwarmError('DATA_DAMAGED', `${folder.roster} is not a roster of this version${where}`);
+}
+
+/**
+ * The swarm's secret.
+ *
+ * @throws SwarmError UNAUTHORIZED when others than its owner may read the file, or it is missing.
+ */
+export function loadToken(folder: SwarmFolder): string {
+  try {
+    const mode = statSync(folder.token).mode & 0o077;
+    if (mode !== 0) {
+      const message = `${folder.token} is open to other users; run "chmod 600 ${folder.token}"`;
+      throw new SwarmError('UNAUTHORIZED', message);
+    }
+    return readFileSync(folder.token, 'utf8').trim();
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    throw new SwarmError('UNAUTHORIZED', `${folder.token} is missing; a swarm without it cannot be joined`);
+  }
+}
+
+/** Writes a file so that readers see the old or the new one, never half of it. */
+export function writeWhole(path: string, text: string, mode: number): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const draft = `${path}.${process.pid}.draft`;
+  writeFileSync(draft, text, { mode });
+  chmodSync(draft, mode);
+  renameSync(draft, path);
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,158 @@
+import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+import type { NodeId } from '../protocol/ids.ts';
+import { type Child, type ChildExit, type ChildMessage, startChild } from './child.ts';
+import type { SwarmFolder } from './layout.ts';
+
+export type SupervisorEvent =
+  | { readonly type: 'started'; readonly id: NodeId; readonly pid: number | undefined }
+  | { readonly type: 'ready'; readonly id: NodeId; readonly url: string }
+  | { readonly type: 'exited'; readonly id: NodeId; readonly how: string; readonly restartInMs: number }
+  | { readonly type: 'gave-up'; readonly id: NodeId; readonly reason: string };
+
+export interface SupervisorOptions {
+  readonly folder: SwarmFolder;
+  readonly ids: readonly NodeId[];
+  /** Program and arguments that run instance `id`. */
+  command(id: NodeId): readonly string[];
+  onEvent(event: SupervisorEvent): void;
+}
+
+/** Crashes within the window after which an instance is reported and left down. */
+const MAX_CRASHES = 5;
+const CRASH_WINDOW_MS = 60_000;
+const FIRST_PAUSE_MS = 50;
+/** An instance that was told to stop gets this long to hand back its work. */
+const STOP_GRACE_MS = 10_000;
+
+interface Ward {
+  readonly id: NodeId;
+  child: Child | undefined;
+  state: 'starting' | 'ready' | 'drained' | 'waiting' | 'down';
+  crashes: number[];
+  restart: NodeJS.Timeout | undefined;
+  failure: SwarmError | undefined;
+}
+
+/**
+ * Keeps one process per instance: a killed one comes back with its identity and its data; one that
+ * keeps crashing, or says that it cannot work, is reported and left down.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #wards: readonly Ward[];
+  #stopping = false;
+  #waiters: (() => void)[] = [];
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#wards = options.ids.map((id) => ({
+      id,
+      child: undefined,
+      state: 'down',
+      crashes: [],
+      restart: undefined,
+      failure: undefined,
+    }));
+  }
+
+  /**
+   * Starts every instance and waits until each is ready.
+   *
+   * @throws SwarmError of the first instance that cannot work; the others are stopped then.
+   */
+  async start(): Promise<void> {
+    for (const ward of this.#wards) this.#spawn(ward);
+    await this.#until(() => this.#wards.every(({ state }) => state === 'ready' || state === 'down'));
+    const failed = this.#wards.find(({ failure }) => failure !== undefined);
+    if (failed?.failure === undefined) return;
+    await this.stop();
+    throw failed.failure;
+  }
+
+  /** Process ids of the instances that are up. */
+  pids(): ReadonlyMap<NodeId, number> {
+    const up = new Map<NodeId, number>();
+    for (const { id, child } of this.#wards) if (child?.pid !== undefined) up.set(id, child.pid);
+    return up;
+  }
+
+  /** Stops every instance: all hand back their work, then all go; who takes too long is killed. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const late = setTimeout(() => this.kill(), STOP_GRACE_MS);
+    for (const ward of this.#wards) {
+      clearTimeout(ward.restart);
+      if (ward.state === 'ready') ward.child?.order({ type: 'drain' });
+      else ward.child?.kill();
+    }
+    await this.#until(() =>
+      this.#wards.every(({ child, state }) => child === undefined || state === 'drained'),
+    );
+    for (const { child } of this.#wards) child?.order({ type: 'stop' });
+    await this.#until(() => this.#wards.every(({ child }) => child === undefined));
+    clearTimeout(late);
+  }
+
+  /** Ends every process at once. What was acknowledged is on disk. */
+  kill(): void {
+    this.#stopping = true;
+    for (const { child } of this.#wards) child?.kill();
+  }
+
+  #spawn(ward: Ward): void {
+    ward.state = 'starting';
+    const { command, folder, onEvent } = this.#options;
+    ward.child = startChild(command(ward.id), folder.nodeLog(ward.id), {
+      onMessage: (message) => this.#onMessage(ward, message),
+      onExit: (exit) => this.#onExit(ward, exit),
+    });
+    onEvent({ type: 'started', id: ward.id, pid: ward.child.pid });
+  }
+
+  #onMessage(ward: Ward, message: ChildMessage): void {
+    if (message.type === 'unfit') {
+      ward.failure = new SwarmError(message.code as ErrorCode, message.message);
+      return;
+    }
+    ward.state = message.type;
+    if (message.type === 'ready') this.#options.onEvent({ type: 'ready', id: ward.id, url: message.url });
+    this.#wake();
+  }
+
+  #onExit(ward: Ward, exit: ChildExit): void {
+    ward.child = undefined;
+    ward.state = 'down';
+    if (!this.#stopping) this.#afterCrash(ward, exit);
+    this.#wake();
+  }
+
+  #afterCrash(ward: Ward, exit: ChildExit): void {
+    const now = Date.now();
+    ward.crashes = [...ward.crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
+    const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+    const { onEvent, folder } = this.#options;
+    if (ward.failure !== undefined) {
+      onEvent({ type: 'gave-up', id: ward.id, reason: ward.failure.message });
+    } else if (ward.crashes.length >= MAX_CRASHES) {
+      const reason = `${MAX_CRASHES} crashes within a minute, the last by ${how}; see ${folder.nodeLog(ward.id)}`;
+      ward.failure = new SwarmError('STOPPED', `instance ${ward.id}: ${reason}`);
+      onEvent({ type: 'gave-up', id: ward.id, reason });
+    } else {
+      const restartInMs = FIRST_PAUSE_MS * 2 ** (ward.crashes.length - 1);
+      ward.state = 'waiting';
+      ward.restart = setTimeout(() => this.#spawn(ward), restartInMs);
+      onEvent({ type: 'exited', id: ward.id, how, restartInMs });
+    }
+  }
+
+  /** Waits until `condition` holds; it is looked at whenever a child changes. */
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+  }
+}

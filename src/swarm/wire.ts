@@ -1,0 +1,45 @@
+import { Packr } from 'msgpackr';
+import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+
+/** Kinds of request on a client link. The first is the hot path: its body goes into the log as it is. */
+export const REQUEST = {
+  /** Body: an encoded command. Answer: `Settled`. */
+  propose: 1,
+  /** Body: a `Query`. Answer: of its kind. */
+  query: 2,
+  /** No body, no further answer: `Notice`s are pushed from now on. */
+  watch: 3,
+  /** Body: a `Control`. */
+  control: 4,
+} as const;
+
+/** What an operator tells one node. */
+export type Control = { readonly kind: 'transfer'; readonly target: string | null };
+
+// No record extension: bodies must be readable on their own. Structures would be state of a link.
+const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
+
+export function pack(value: unknown): Uint8Array {
+  return packr.pack(value);
+}
+
+/**
+ * @throws SwarmError MALFORMED when `bytes` are no message pack document.
+ */
+export function unpack(bytes: Uint8Array): unknown {
+  try {
+    return packr.unpack(bytes);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SwarmError('MALFORMED', `the body of a frame cannot be read: ${reason}`);
+  }
+}
+
+export function packError(error: SwarmError): Uint8Array {
+  return pack({ code: error.code, message: error.message });
+}
+
+export function unpackError(bytes: Uint8Array): SwarmError {
+  const body = unpack(bytes) as { readonly code: ErrorCode; readonly message: string };
+  return new SwarmError(body.code, body.message);
+}
