@@ -246,11 +246,12 @@ describe('a node', () => {
     await answers.until((items) => items.length === 1);
   });
 
-  test('closes a client whose frame is malformed, and says why', async () => {
+  test('closes a client whose frame is malformed, says why, and hears nothing more', async () => {
     const desk = new Desk(echo);
     const node = await lab.join(A, { onClient: desk.onClient });
     const stranger = await greetAs(node.server.url, 'client', identityOf('raw'));
     stranger.socket.send(Buffer.of(0, 0, 0, 0, 1, 0, 0, 0, 0));
+    stranger.socket.send(encodeRequests([{ requestId: 1, kind: 0, body: Buffer.of() }]));
     expect(await stranger.closed).toMatchObject({
       code: 4005,
       reason: expect.stringContaining('request id 0'),

@@ -93,6 +93,14 @@ describe('peer frames', () => {
     expect(decodeMessages(bytes, ENDS)).toMatchObject({ ok: false, error: { code: 'MALFORMED' } });
   });
 
+  test.each([
+    { why: 'entries', bytes: frame(appendHead(1n), u32(2), u64(1n), 1, u32(0)) },
+    { why: 'commands', bytes: frame(FORMAT, 13, u64(1n), u64(1n), u32(2), u32(0)) },
+  ])('with a count of $why that cannot fit are refused before the first is read', ({ bytes }) => {
+    const refusal = { message: expect.stringContaining('a count of 2 with') };
+    expect(decodeMessages(bytes, ENDS)).toMatchObject({ ok: false, error: refusal });
+  });
+
   test('of any bytes decode to messages or to a clean error', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (noise) => {

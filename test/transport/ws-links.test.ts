@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SwarmError } from '../../src/protocol/errors.ts';
 import { clusterId, type NodeId, nodeId } from '../../src/protocol/ids.ts';
-import { HELLO_DEADLINE_MS } from '../../src/protocol/limits.ts';
+import { HELLO_DEADLINE_MS, MAX_PENDING_HELLOS } from '../../src/protocol/limits.ts';
 import { closeWith } from '../../src/transport/closing.ts';
 import { encodeMessages } from '../../src/transport/codec-encode.ts';
 import { encodeHello } from '../../src/transport/hello.ts';
@@ -211,6 +211,32 @@ describe('an inbound link', () => {
     expect((await stranger.closed).code).toBe(4006);
   });
 
+  test('finds a closed door while too many strangers wait', async () => {
+    const a = await start(A, [B]);
+    const crowd = await Promise.all(
+      Array.from({ length: MAX_PENDING_HELLOS }, () => dialAs(a.server.url, '/raft')),
+    );
+    const refused = greetAs(a.server.url, 'peer', identityOf('b'));
+    await expect(refused).rejects.toThrow('503');
+    const [first] = crowd;
+    first?.socket.send(encodeHello(identityOf('b'), 'peer'));
+    await first?.frames.until((frames) => frames.length === 1);
+    const welcome = await greetAs(a.server.url, 'peer', identityOf('b'));
+    expect(welcome.socket.readyState).toBe(welcome.socket.OPEN);
+  });
+
+  test('whose other end does not answer the close is destroyed after a grace', async () => {
+    const a = await start(A, [B]);
+    const frozen = await greetAs(a.server.url, 'peer', identityOf('b'));
+    frozen.socket.pause();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const stopped = a.stop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await stopped;
+    frozen.socket.resume();
+    expect((await frozen.closed).code).toBe(4009);
+  });
+
   test('with a malformed frame is closed, and what follows the frame is not heard', async () => {
     const a = await start(A, [B]);
     const bad = await greetAs(a.server.url, 'peer', identityOf('b'));
@@ -232,6 +258,15 @@ describe('an inbound link', () => {
     expect((await old.closed).code).toBe(4009);
     young.socket.send(FRAME);
     await a.heard.untilFrames(B, 1);
+  });
+
+  test('that is replaced is told, for what the peer said on it may be lost', async () => {
+    await serveB(() => 'read', 'b-1');
+    const a = await start(A, [B]);
+    await a.heard.untilCount('opened', B, 1);
+    await greetAs(a.server.url, 'peer', identityOf('b', { nonce: 'b-1' }));
+    await greetAs(a.server.url, 'peer', identityOf('b', { nonce: 'b-1' }));
+    expect(a.heard.items.map(({ kind }) => kind)).toEqual(['opened', 'closed', 'opened']);
   });
 
   test('that closes is told once, although the outbound one still stands', async () => {
