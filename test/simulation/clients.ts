@@ -12,6 +12,9 @@ import {
 import { Violation } from './violation.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
+/** Tallies what was seen to happen. */
+export type Count = (name: string, times: number) => void;
+
 /** A node as a client meets it. */
 export interface Server {
   readonly node: RaftNode<Values>;
@@ -25,6 +28,7 @@ export interface ClientsOptions {
   /** The process called so, if it runs. */
   readonly server: (id: NodeId) => Server | undefined;
   readonly note: (who: string, what: string) => void;
+  readonly count: Count;
   readonly keys: number;
   /** Reads skip the barrier, to prove that the history check would see it. */
   readonly readsWithoutBarrier: boolean;
@@ -51,7 +55,6 @@ export class Clients {
   readonly #pending = new Set<{ readonly input: ListInput; readonly invokedAt: number }>();
   readonly #refused = new Set<number>();
   readonly #appliedAt = new Map<number, LogIndex>();
-  readonly #counts = new Map<string, number>();
   #place = 0;
   #nextId = 1;
   #isOpen = true;
@@ -78,11 +81,6 @@ export class Clients {
   /** No client begins anything from now on. */
   stop(): void {
     this.#isOpen = false;
-  }
-
-  /** How often each outcome was seen: `ok` or an error code. */
-  get counts(): ReadonlyMap<string, number> {
-    return this.#counts;
   }
 
   /** Everything that was answered or may have happened. */
@@ -166,7 +164,7 @@ export class Clients {
       isEnded = true;
       this.#pending.delete(call);
       const label = outcome.ok ? 'ok' : outcome.error.code;
-      this.#counts.set(`${input.kind} ${label}`, (this.#counts.get(`${input.kind} ${label}`) ?? 0) + 1);
+      this.#options.count(`${input.kind} ${label}`, 1);
       this.#options.note(
         to,
         `answers ${input.kind} ${input.kind === 'append' ? input.id : input.key}: ${label}`,

@@ -20,6 +20,8 @@ export interface DiskOptions {
   readonly time: VirtualTime;
   readonly chance: Chance;
   readonly bug: DiskBug | undefined;
+  /** Called with the writes that a crash took. */
+  readonly onLost: (writes: number) => void;
 }
 
 /** One use of the disk by one process, from open to crash or close. */
@@ -88,6 +90,7 @@ export class SimulatedDisk {
     if (session === undefined) return;
     const kept = this.#options.chance.integer(0, session.queue.length);
     for (const write of session.queue.slice(0, kept)) this.#apply(write);
+    this.#options.onLost(session.queue.length - kept);
     if (this.#options.bug === 'forgets-vote') this.#hardState = { ...this.#hardState, votedFor: undefined };
     if (this.#options.bug === 'loses-synced-tail') this.#entries = this.#entries.slice(0, -1);
   }

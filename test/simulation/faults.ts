@@ -1,6 +1,7 @@
 import type { NodeId } from '../../src/protocol/ids.ts';
 import { unreachable } from '../../src/protocol/invariant.ts';
 import type { Chance } from './chance.ts';
+import type { Count } from './clients.ts';
 import { CALM } from './network.ts';
 import type { FaultKind, Plan } from './plan.ts';
 import type { SimulatedSwarm } from './swarm.ts';
@@ -12,6 +13,7 @@ export interface FaultsOptions {
   readonly chance: Chance;
   readonly swarm: SimulatedSwarm;
   readonly note: (who: string, what: string) => void;
+  readonly count: Count;
 }
 
 /** From one node to another. */
@@ -22,18 +24,12 @@ const SUPERVISION_MS = 100;
 /** Does harm to a swarm, one misfortune after the other, several at a time; and undoes it. */
 export class Faults {
   readonly #options: FaultsOptions;
-  readonly #counts = new Map<FaultKind, number>();
   /** What takes back the harm under way. */
   readonly #remedies = new Set<() => void>();
   #isOver = false;
 
   constructor(options: FaultsOptions) {
     this.#options = options;
-  }
-
-  /** How often each kind struck. */
-  get counts(): ReadonlyMap<FaultKind, number> {
-    return this.#counts;
   }
 
   begin(): void {
@@ -79,7 +75,7 @@ export class Faults {
       run: () => {
         if (this.#isOver) return;
         const kind = chance.pick(plan.faults);
-        this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+        this.#options.count(kind, 1);
         this.#strike(kind);
         this.#next();
       },
@@ -188,6 +184,7 @@ export class Faults {
       owner: asked,
       run: () =>
         swarm.server(asked)?.node.transfer(target, (outcome) => {
+          if (outcome.ok) this.#options.count('leaderships handed over', 1);
           note(asked, `answers the hand-over: ${outcome.ok ? outcome.value : outcome.error.code}`);
         }),
     });

@@ -12,6 +12,8 @@ export interface Operation<Input, Output> {
 /** What one object does when its operations come one after the other. */
 export interface Model<State extends string | number, Input, Output> {
   readonly initial: State;
+  /** True for operations that change no state, whatever it is. */
+  isRead(input: Input): boolean;
   /** The state afterwards, or `undefined` when `output` cannot come from `state`. */
   step(state: State, input: Input, output: Output | undefined): State | undefined;
 }
@@ -63,10 +65,12 @@ export function isLinearizable<State extends string | number, Input, Output>(
     // An answer came before its operation took effect: the last choice was wrong.
     const last = path.pop();
     if (last === undefined) return false;
+    // A read that fits now can always come first: there is no need to try it later.
+    const isFree = model.isRead(last.call.operation.input);
     state = last.before;
     flip(ordered, last.call.bit);
     history.unlift(last.call);
-    at = last.call.next;
+    at = isFree ? undefined : last.call.next;
   }
   return true;
 }

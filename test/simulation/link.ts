@@ -51,6 +51,7 @@ export class Link {
 
   /** Begins to connect when both ends and the way between them allow it. */
   reconsider(): void {
+    this.#forgetTheDead();
     if (this.#phase !== 'closed' || this.#endpoints() === undefined) return;
     this.#phase = 'connecting';
     this.#later(undefined, this.#world.delay() + this.#world.delay(), () => this.#connected());
@@ -61,13 +62,12 @@ export class Link {
     if (this.#phase !== 'open') return;
     this.#phase = 'closing';
     for (const endpoint of this.#open.values()) this.#tellClosed(endpoint);
-    this.#settle();
+    this.reconsider();
   }
 
   /** The way between the ends has changed: whoever could not hear of the close may hear of it now. */
   onPassable(): void {
     if (this.#phase === 'closing') for (const endpoint of this.#open.values()) this.#tellClosed(endpoint);
-    this.#settle();
     this.reconsider();
   }
 
@@ -81,7 +81,7 @@ export class Link {
     for (const endpoint of ends) {
       const peer = this.#peerOf(endpoint.id);
       this.#later(endpoint.id, this.#world.delay(), () => {
-        if (!endpoint.isAlive() || this.#epoch !== epoch || this.#phase !== 'open') return this.#settle();
+        if (!endpoint.isAlive() || this.#epoch !== epoch || this.#phase !== 'open') return this.reconsider();
         this.#open.set(endpoint.id, endpoint);
         endpoint.onOpened(peer);
       });
@@ -96,17 +96,15 @@ export class Link {
       if (this.#epoch !== epoch || this.#open.get(endpoint.id) !== endpoint) return;
       this.#open.delete(endpoint.id);
       if (endpoint.isAlive()) endpoint.onClosed(peer);
-      this.#settle();
+      this.reconsider();
     });
   }
 
   /** A close is over when nobody that lives believes in the link any more. */
-  #settle(): void {
+  #forgetTheDead(): void {
     if (this.#phase !== 'closing') return;
     for (const [id, endpoint] of this.#open) if (!endpoint.isAlive()) this.#open.delete(id);
-    if (this.#open.size > 0) return;
-    this.#phase = 'closed';
-    this.reconsider();
+    if (this.#open.size === 0) this.#phase = 'closed';
   }
 
   #endpoints(): readonly [Endpoint, Endpoint] | undefined {

@@ -71,6 +71,7 @@ export function explainHistory(operations: readonly ListOperation[]): string | u
 function growing(longest: Values): Model<number, ListInput, Values> {
   return {
     initial: 0,
+    isRead: ({ kind }) => kind === 'read',
     step(length, input, output) {
       if (input.kind === 'read') return output === undefined || output.length === length ? length : undefined;
       if (longest[length] !== input.id) return undefined;

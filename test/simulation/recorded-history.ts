@@ -8,6 +8,7 @@ export type RegisterInput =
 /** One register; `nil` until it is written. A read's output is its value. */
 export const REGISTER: Model<string, RegisterInput, string> = {
   initial: 'nil',
+  isRead: ({ kind }) => kind === 'read',
   step(state, input, output) {
     switch (input.kind) {
       case 'read':
@@ -31,6 +32,7 @@ export interface KeyedInput {
 /** One key of a store whose values grow by concatenation; empty until it is written. */
 export const KEYED_STRING: Model<string, KeyedInput, string> = {
   initial: '',
+  isRead: ({ kind }) => kind === 'get',
   step(state, input, output) {
     if (input.kind === 'put') return input.value;
     if (input.kind === 'append') return state + input.value;

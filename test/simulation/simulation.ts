@@ -1,5 +1,5 @@
 import { Chance } from './chance.ts';
-import { Clients } from './clients.ts';
+import { Clients, type Count } from './clients.ts';
 import { Faults } from './faults.ts';
 import { Invariants } from './invariants.ts';
 import { decodeAppend, explainHistory } from './list-machine.ts';
@@ -48,6 +48,8 @@ export interface World {
   run(deadline: number, isDone: () => boolean): Promise<'done' | 'late'>;
 }
 
+const asDrawn = (plan: Plan): Plan => plan;
+
 /** Lives through one seed: faults, then recovery, then the last look at everything. */
 export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
   const trace = new Trace({ keep: 50, print: options.print });
@@ -79,13 +81,16 @@ class Run implements World {
   readonly faults: Faults;
   readonly note: (who: string, what: string) => void;
   events = 0;
+  readonly #counts = new Map<string, number>();
 
-  constructor({ seed, bugs = {}, encoding = 'wire', adjust }: SimulationOptions, trace: Trace) {
+  constructor({ seed, bugs = {}, encoding = 'wire', adjust = asDrawn }: SimulationOptions, trace: Trace) {
     const chance = new Chance(seed);
     const { time } = this;
-    const drawn = drawPlan(chance.stream('plan'));
-    const plan = adjust === undefined ? drawn : adjust(drawn);
+    const plan = adjust(drawPlan(chance.stream('plan')));
     const note = (who: string, what: string): void => trace.note(time.now, who, what);
+    const count: Count = (name, times) => {
+      this.#counts.set(name, (this.#counts.get(name) ?? 0) + times);
+    };
     this.plan = plan;
     this.note = note;
     this.swarm = new SimulatedSwarm({
@@ -96,6 +101,7 @@ class Run implements World {
       encoding,
       bugs: { disk: bugs.disk, forge: bugs.forge, wrapMachine: bugs.wrapMachine },
       note,
+      count,
     });
     this.clients = new Clients({
       time,
@@ -103,6 +109,7 @@ class Run implements World {
       nodes: this.swarm.ids,
       server: (id) => this.swarm.server(id),
       note,
+      count,
       keys: plan.keys,
       readsWithoutBarrier: bugs.readsWithoutBarrier ?? false,
     });
@@ -113,7 +120,7 @@ class Run implements World {
         if (entry.kind === 'command') this.clients.onCommitted(decodeAppend(entry.data).id, entry.index);
       },
     });
-    this.faults = new Faults({ plan, time, chance: chance.stream('faults'), swarm: this.swarm, note });
+    this.faults = new Faults({ plan, time, chance: chance.stream('faults'), swarm: this.swarm, note, count });
   }
 
   async live(): Promise<void> {
@@ -145,8 +152,7 @@ class Run implements World {
 
   counts(): ReadonlyMap<string, number> {
     return new Map<string, number>([
-      ...this.clients.counts,
-      ...this.faults.counts,
+      ...this.#counts,
       ['terms with a leader', this.invariants.terms],
       ['entries committed', this.invariants.commitIndex],
       ['entries cut', this.invariants.entriesCut],

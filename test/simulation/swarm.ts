@@ -3,7 +3,7 @@ import type { NodeStatus, StateMachine } from '../../src/node/port.ts';
 import { clusterId, type NodeId } from '../../src/protocol/ids.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import type { Chance } from './chance.ts';
-import type { Server } from './clients.ts';
+import type { Count, Server } from './clients.ts';
 import { type DiskBug, SimulatedDisk } from './disk.ts';
 import type { Invariants } from './invariants.ts';
 import { ListMachine, type Values } from './list-machine.ts';
@@ -33,6 +33,7 @@ export interface SwarmOptions {
   readonly encoding: 'wire' | 'objects';
   readonly bugs: SwarmBugs;
   readonly note: (who: string, what: string) => void;
+  readonly count: Count;
 }
 
 const SIMULATED = clusterId('simulated');
@@ -51,18 +52,7 @@ export class SimulatedSwarm {
     this.#options = options;
     const { plan, time, chance, bugs, encoding } = options;
     this.#plans = new Map(plan.nodes.map((node) => [node.id, node]));
-    this.#disks = new Map(
-      plan.nodes.map(({ id }) => {
-        const disk = new SimulatedDisk({
-          owner: id,
-          time,
-          chance: chance.stream(`disk ${id}`),
-          bug: bugs.disk,
-        });
-        disk.setLatency(plan.diskLatency);
-        return [id, disk];
-      }),
-    );
+    this.#disks = new Map(plan.nodes.map(({ id }) => [id, this.#createDisk(id)]));
     this.network = new SimulatedNetwork({
       time,
       chance: chance.stream('network'),
@@ -75,6 +65,19 @@ export class SimulatedSwarm {
         for (const message of messages) options.note(message.to, `hears ${describe(message)}`);
       },
     });
+  }
+
+  #createDisk(owner: NodeId): SimulatedDisk {
+    const { plan, time, chance, bugs, count } = this.#options;
+    const disk = new SimulatedDisk({
+      owner,
+      time,
+      chance: chance.stream(`disk ${owner}`),
+      bug: bugs.disk,
+      onLost: (writes) => count('writes lost in a crash', writes),
+    });
+    disk.setLatency(plan.diskLatency);
+    return disk;
   }
 
   get ids(): readonly NodeId[] {
@@ -178,7 +181,8 @@ export class SimulatedSwarm {
 
   /** The disk reports an error, and the process must stop by itself. */
   failDisk(id: NodeId): void {
-    if (!this.#processes.has(id) || this.#options.time.isPaused(id)) return;
+    const process = this.#processes.get(id);
+    if (process === undefined || process.isStopping || this.#options.time.isPaused(id)) return;
     this.#options.note(id, 'has a disk that fails');
     this.#expectedFailures.add(id);
     this.disk(id).fail();
