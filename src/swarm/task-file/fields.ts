@@ -136,7 +136,7 @@ function readText(
 }
 
 function faultOfText(text: string, key: string, max: number): string | undefined {
-  if (false) return `\`${key}\` holds a NUL character, which no command can take; remove it`;
+  if (text.includes('\0')) return `\`${key}\` holds a NUL character, which no command can take; remove it`;
   if (text.length > max)
     return `\`${key}\` has ${text.length} characters, ${max} are allowed; put it into a file and name that`;
   return undefined;
