@@ -84,7 +84,7 @@ export class CommandSession {
   ): Promise<ResultValues[C['kind']]> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LAST_PAUSE_MS)) {
       try {
-        const result = (await this.#send(encode())) as TaskResult<C['kind']>;
+        const result = (await within(this.#send(encode()), deadline)) as TaskResult<C['kind']>;
         if (result.ok) return result.value;
         throw new SwarmError(result.code, result.message);
       } catch (error) {
@@ -93,5 +93,23 @@ export class CommandSession {
       }
       await delay(pause);
     }
+  }
+}
+
+/** The answer, if it comes by `deadline`; the command may be applied later all the same. */
+async function within<T>(answer: Promise<T>, deadline: number): Promise<T> {
+  let late: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    const expire = (): void => {
+      reject(
+        new SwarmError('OUTCOME_UNKNOWN', 'the log gave no answer in time. Is a majority of the voters up?'),
+      );
+    };
+    late = setTimeout(expire, Math.max(0, deadline - performance.now()));
+  });
+  try {
+    return await Promise.race([answer, timeout]);
+  } finally {
+    clearTimeout(late);
   }
 }

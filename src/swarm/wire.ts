@@ -17,7 +17,7 @@ export const REQUEST = {
 export type Control = { readonly kind: 'transfer'; readonly target: string | null };
 
 // No record extension: bodies must be readable on their own. Structures would be state of a link.
-const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
+const packr = new Packr({ useRecords: false });
 
 export function pack(value: unknown): Uint8Array {
   return packr.pack(value);

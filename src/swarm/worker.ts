@@ -30,6 +30,8 @@ interface Held {
 const CAPACITY = 1;
 /** How long the end of an attempt is worth reporting. */
 const REPORT_TIMEOUT_MS = 60_000;
+/** Whoever leaves may be one of many: there may be no quorum left to take note. */
+const FAREWELL_TIMEOUT_MS = 2_000;
 const RENEWALS_PER_LEASE = 4;
 
 /**
@@ -74,7 +76,10 @@ export class Worker {
     await Promise.all(running.map(({ finished }) => finished));
     const { instanceId, life, session } = this.#options;
     await this.#settle(
-      session.execute({ kind: 'unregister', instanceId, life, cause: 'stopped' }, { timeoutMs: 2_000 }),
+      session.execute(
+        { kind: 'unregister', instanceId, life, cause: 'stopped' },
+        { timeoutMs: FAREWELL_TIMEOUT_MS },
+      ),
     );
   }
 
@@ -126,7 +131,10 @@ export class Worker {
         );
         return;
       case 'handed-back':
-        await session.execute({ kind: 'release', ...held, reason: end.reason }, patience);
+        await session.execute(
+          { kind: 'release', ...held, reason: end.reason },
+          { timeoutMs: FAREWELL_TIMEOUT_MS },
+        );
         return;
       case 'lost':
         // The lease is somebody else's by now; what was done under it is not recorded.
