@@ -1,5 +1,6 @@
 import { MAX_LOSSES, MAX_OUTPUT_CHARS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
 import { accept, type Change, putTask, refuse } from './change.ts';
+import { clip } from './clip.ts';
 import type { AttemptResult, ExpireCommand, RenewCommand, TaskResult } from './command.ts';
 import { queueTask, updateDependents } from './dependencies.ts';
 import { findHeld, type Held } from './fence.ts';
@@ -134,7 +135,7 @@ export function endLease(
     startedAt: record.phase.state === 'running' ? record.phase.startedAt : undefined,
     endedAt: change.at,
     exitCode: result?.exitCode,
-    output: result?.output.slice(0, MAX_OUTPUT_CHARS) ?? '',
+    output: clip(result?.output ?? '', MAX_OUTPUT_CHARS),
     hooks: result?.hooks ?? [],
   };
   return { ...record, last };

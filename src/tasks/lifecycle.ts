@@ -1,5 +1,6 @@
 import { MAX_NOTE_CHARS, MAX_NOTES } from '../protocol/limits.ts';
 import { accept, type Change, putTask, refuse } from './change.ts';
+import { clip } from './clip.ts';
 import type {
   ApproveCommand,
   CancelCommand,
@@ -36,7 +37,7 @@ export function note(change: Change, command: NoteCommand): TaskResult<'note'> {
   const held = findHeld(change.state, command);
   if (!held.ok) return held;
   const { record, lease } = held;
-  const text = command.text.slice(0, MAX_NOTE_CHARS);
+  const text = clip(command.text, MAX_NOTE_CHARS);
   const added = { at: change.at, index: change.index, agent: lease.holder, text };
   const notes = [...record.notes, added].slice(-MAX_NOTES);
   putTask(change, { ...record, notes, phase: renewed(record.phase, change.index) });

@@ -79,6 +79,11 @@ export class TaskMachine {
     return this.#state.index.heldBy(holder);
   }
 
+  /** Every task on which somebody has a lease: what a coordinator must watch for renewals. */
+  leased(): readonly TaskRecord[] {
+    return [...this.#state.index.leased()].flatMap((id) => this.#state.tasks.get(id) ?? []);
+  }
+
   /** Ids of the tasks that could be worked on at wall clock `at`, best first. */
   readyTasks(at: number): readonly string[] {
     return readyTasks(this.#state, at);

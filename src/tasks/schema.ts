@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { SwarmError } from '../protocol/errors.ts';
 import * as limits from '../protocol/limits.ts';
-import type { Envelope, TaskCommand } from './command.ts';
+import { clip } from './clip.ts';
+import type { Envelope, HookRecord, TaskCommand } from './command.ts';
 import { normalisePattern } from './glob.ts';
 
 /**
@@ -29,7 +30,7 @@ const env = z
     error: `at most ${limits.MAX_ENV_VARIABLES} variables`,
   });
 const work = z.string().min(1).max(limits.MAX_WORK_CHARS);
-const output = z.string().transform((text) => text.slice(0, limits.MAX_OUTPUT_CHARS));
+const output = z.string().transform((text) => clip(text, limits.MAX_OUTPUT_CHARS));
 
 const pattern = z
   .string()
@@ -78,7 +79,7 @@ const fencedReservation = { reservationId: id, fence: index };
 const attemptResult = {
   exitCode: z.int().exactOptional(),
   output: output.default(''),
-  hooks: z.array(hookRecord).max(limits.MAX_HOOK_RECORDS).default([]),
+  hooks: z.array(hookRecord).max(limits.MAX_HOOK_RECORDS).default([]).transform(shareRoom),
 };
 
 const taskCommand: z.ZodType<TaskCommand> = z.discriminatedUnion('kind', [
@@ -181,6 +182,15 @@ export function parseCommand(input: unknown): TaskCommand {
  */
 export function parseEnvelope(input: unknown): Envelope {
   return checked(envelope, input);
+}
+
+/**
+ * Four full streams among all hooks. With the output that is at most 320 Ki characters, which fit
+ * `MAX_COMMAND_BYTES` in any script: an attempt must not be too large to be reported.
+ */
+function shareRoom(hooks: readonly HookRecord[]): HookRecord[] {
+  const room = Math.min(limits.MAX_OUTPUT_CHARS, Math.floor((2 * limits.MAX_OUTPUT_CHARS) / hooks.length));
+  return hooks.map((hook) => ({ ...hook, stdout: clip(hook.stdout, room), stderr: clip(hook.stderr, room) }));
 }
 
 function checked<T>(schema: z.ZodType<T>, input: unknown): T {

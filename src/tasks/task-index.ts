@@ -61,6 +61,11 @@ export class TaskIndex {
     return this.#held.get(holder) ?? NOBODY;
   }
 
+  /** Every task on which somebody has a lease. */
+  *leased(): Generator<string> {
+    for (const ids of this.#held.values()) yield* ids;
+  }
+
   /** Direct dependents, in order of submission. */
   dependentsOf(id: string): ReadonlySet<string> {
     return this.#dependents.get(id) ?? NOBODY;

@@ -49,7 +49,7 @@ export interface Attempt {
   readonly hooks: readonly HookRecord[];
 }
 
-export interface Note {
+interface Note {
   readonly at: number;
   readonly index: number;
   readonly agent: string;

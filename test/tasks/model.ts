@@ -107,6 +107,8 @@ export class Model {
         this.completed.has(record.id),
       );
     }
+    const leased = machine.leased().map(({ id }) => id);
+    expect(leased.sort(), 'tasks under a lease').toEqual([...this.leases.keys()].sort());
     checkBlocked(tasks);
     checkIndex(machine, at);
   }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SwarmError } from '../../src/protocol/errors.ts';
+import { MAX_COMMAND_BYTES } from '../../src/protocol/limits.ts';
+import { encodeEnvelope } from '../../src/tasks/codec.ts';
 import { parseCommand, parseEnvelope } from '../../src/tasks/schema.ts';
 
 const submit = (spec: unknown) => ({ kind: 'submit', key: 'k', tasks: [spec] });
@@ -20,6 +22,36 @@ test('defaults are filled in', () => {
     kind: 'submit',
     key: 'k',
     tasks: [{ id: 'a', title: 'a', requires: [], priority: 'normal', dependsOn: [], env: {} }],
+  });
+});
+
+describe('what an attempt has said', () => {
+  const stream = '\u{1f600}'.repeat(40_000);
+  const hook = { hook: 'pre', outcome: 'succeeded', durationMs: 1, stdout: stream, stderr: stream };
+  const report = (hooks: number) => ({
+    at: 1,
+    body: {
+      kind: 'complete',
+      taskId: 'a',
+      fence: 1,
+      output: `x${stream}`,
+      hooks: Array.from({ length: hooks }, () => hook),
+    },
+  });
+
+  test.each([
+    { why: 'two hooks keep 64 Ki of each stream', hooks: 2, kept: 64 * 1024 },
+    { why: 'more share the room', hooks: 8, kept: 16 * 1024 },
+  ])('is cut to fit one command: $why', ({ hooks, kept }) => {
+    const { body } = parseEnvelope(report(hooks));
+    expect(body).toMatchObject({
+      hooks: expect.arrayContaining([expect.objectContaining({ stdout: stream.slice(0, kept) })]),
+    });
+    expect(encodeEnvelope(parseEnvelope(report(hooks))).byteLength).toBeLessThan(MAX_COMMAND_BYTES);
+  });
+
+  test('is never cut in the middle of a character', () => {
+    expect(parseCommand(report(0).body)).toMatchObject({ output: `x${stream.slice(0, 64 * 1024 - 2)}` });
   });
 });
 
