@@ -30,15 +30,10 @@ const worlds: readonly BrokenWorld[] = [
     promise: 'Committed is durable',
   },
   {
-    why: 'a disk that forgets the vote in a crash',
-    bugs: { disk: 'forgets-vote' },
-    promise: 'One vote a term',
-    // Two candidates of one term, and a voter that crashes between their requests.
-    adjust: (plan) => ({
-      ...harsh(plan, ['crash', 'crash', 'crash', 'one-way']),
-      faultEveryMs: { min: 5, max: 60 },
-      weather: { ...plan.weather, drop: 0.3, latency: { min: 1, max: 40 } },
-    }),
+    why: 'a disk that forgets term and vote in a crash',
+    bugs: { disk: 'forgets-promises' },
+    promise: 'Terms rise',
+    adjust: (plan) => harsh(plan, ['crash', 'power-cut']),
   },
   {
     why: 'a disk that loses its last entry in a crash, though it was synced',

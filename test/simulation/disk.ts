@@ -13,7 +13,7 @@ export interface DurableImage {
 }
 
 /** How a disk may break its word, to prove that the checks would see it. */
-export type DiskBug = 'acknowledges-early' | 'forgets-vote' | 'loses-synced-tail';
+export type DiskBug = 'acknowledges-early' | 'forgets-promises' | 'loses-synced-tail';
 
 export interface DiskOptions {
   readonly owner: NodeId;
@@ -33,13 +33,15 @@ interface Session {
   onDrained: (() => void) | undefined;
 }
 
+const NO_PROMISES: HardState = { term: TERM_ZERO, votedFor: undefined };
+
 /**
  * A disk under group commit: one sync covers all that queued during the last one, takes a while, and a
  * crash keeps any prefix of what was not synced.
  */
 export class SimulatedDisk {
   readonly #options: DiskOptions;
-  #hardState: HardState = { term: TERM_ZERO, votedFor: undefined };
+  #hardState = NO_PROMISES;
   #entries: Entry[] = [];
   #session: Session | undefined;
   #latency = { min: 0, max: 3 };
@@ -91,7 +93,7 @@ export class SimulatedDisk {
     const kept = this.#options.chance.integer(0, session.queue.length);
     for (const write of session.queue.slice(0, kept)) this.#apply(write);
     this.#options.onLost(session.queue.length - kept);
-    if (this.#options.bug === 'forgets-vote') this.#hardState = { ...this.#hardState, votedFor: undefined };
+    if (this.#options.bug === 'forgets-promises') this.#hardState = NO_PROMISES;
     if (this.#options.bug === 'loses-synced-tail') this.#entries = this.#entries.slice(0, -1);
   }
 
