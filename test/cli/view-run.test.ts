@@ -49,7 +49,6 @@ describe('the live view', () => {
     expect(runFrame(VIEW, { columns: 90, rows: 24 }, noColours)).toEqual([
       'release · coordinator raft-manager-2 · term 3, 1 election · 12s',
       '███████████████████████░░░░░░░░░░░░░░░░░ 6/12 done · 2 running · 3 waiting · 1 failed',
-      '███░░░░░░░░░░░░░░░░░ 6/12 done · 2 running · 3 waiting · 1 failed',
       'raft-manager-1 follower -4  raft-manager-2 leader  raft-manager-3 down',
       '▸ pack  raft-manager-1     1.3s  Pack the package',
       '▸ sbom  raft-manager-2     1:01',
