@@ -66,7 +66,7 @@ export class Service {
       case REQUEST.query:
         return this.#query(unpack(body) as Query, answer);
       case REQUEST.watch:
-        watchers.add(connection);
+        watchers.add(connection, node.status());
         return answer({ ok: true, value: NO_DATA });
       case REQUEST.control:
         return this.#control(unpack(body) as Control, answer);

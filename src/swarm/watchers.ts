@@ -15,8 +15,10 @@ export class Watchers {
     this.#machine = machine;
   }
 
-  add(connection: ClientConnection): void {
+  /** The first thing a watcher hears is how things stand. */
+  add(connection: ClientConnection, status: NodeStatus): void {
     this.#connections.add(connection);
+    connection.push(pack({ type: 'role', status } satisfies Notice));
   }
 
   remove(connection: ClientConnection): void {

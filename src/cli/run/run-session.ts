@@ -46,7 +46,11 @@ export class RunSession {
     await client.watch(PATIENCE_MS);
     const patience = { timeoutMs: PATIENCE_MS };
     await client.execute({ kind: 'resume' }, patience);
-    await client.execute({ kind: 'submit', key: order.key, tasks: order.tasks }, patience);
+    const { repeated } = await client.execute(
+      { kind: 'submit', key: order.key, tasks: order.tasks },
+      patience,
+    );
+    if (repeated) await this.#retryFailed();
     await this.#catchUp();
   }
 
@@ -77,6 +81,14 @@ export class RunSession {
         resolve();
       };
     });
+  }
+
+  /** Whoever resumes a run has seen what failed in it, and wants it tried again; dependents come along. */
+  async #retryFailed(): Promise<void> {
+    const { client } = this.#options;
+    for (const { id, state } of await this.tasks()) {
+      if (state === 'failed' || state === 'parked') await client.execute({ kind: 'retry', taskId: id });
+    }
   }
 
   async #catchUp(): Promise<void> {
