@@ -135,9 +135,13 @@ describe('history', () => {
     log.submit('kept', 'dropped', { id: 'open', dependsOn: ['kept'] });
     log.ok({ kind: 'complete', taskId: 'kept', fence: log.claim('kept') });
     log.ok({ kind: 'complete', taskId: 'dropped', fence: log.claim('dropped') });
+    log.submit('late');
+    log.ok({ kind: 'complete', taskId: 'late', fence: log.claim('late') });
+    log.submit({ id: 'newcomer', dependsOn: ['late'] });
     finishMany(0, 10_000);
     expect([log.machine.tasks.has('kept'), log.machine.tasks.has('dropped')]).toEqual([true, false]);
-    expect([log.machine.tasks.has('t0'), log.machine.tasks.has('t1')]).toEqual([false, true]);
+    expect(log.machine.tasks.has('late'), 'finished before anybody depended on it').toBe(true);
+    expect([log.machine.tasks.has('t1'), log.machine.tasks.has('t2')]).toEqual([false, true]);
     log.ok({ kind: 'complete', taskId: 'open', fence: log.claim('open') });
     expect(log.machine.tasks.has('kept'), 'nobody needs it any more, and it is the oldest').toBe(false);
     const { counts } = log.machine;

@@ -55,9 +55,9 @@ describe('overlap', () => {
           expect(patternsOverlap(a, b), `${a} and ${b} both match ${candidate}`).toBe(true);
         }
       }),
-      { numRuns: 5_000 },
+      { numRuns: 3_000 },
     );
-    expect(both).toBeGreaterThan(500);
+    expect(both).toBeGreaterThan(200);
   });
 });
 

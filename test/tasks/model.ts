@@ -94,23 +94,39 @@ export class Model {
     this.#ended.set(`${taskId}/${fence}`, how);
   }
 
-  /** Compares what the machine shows with what its answers have promised. */
+  /**
+   * Compares what the machine shows with what its answers have promised, and what it has derived with
+   * its records: looked at one by one, or put in anew.
+   */
   check(machine: TaskMachine, at: number): void {
     const { tasks } = machine;
-    expect(
-      [...this.#dependsOn.keys()].filter((id) => !tasks.has(id)),
-      'no task is lost',
-    ).toEqual([]);
-    for (const record of tasks.values()) {
-      expect(leaseOf(record)?.fence, `lease of ${record.id}`).toBe(this.leases.get(record.id));
-      expect(record.phase.state === 'completed', `${record.id} is completed`).toBe(
-        this.completed.has(record.id),
-      );
-    }
-    const leased = machine.leased().map(({ id }) => id);
-    expect(leased.sort(), 'tasks under a lease').toEqual([...this.leases.keys()].sort());
-    checkBlocked(tasks);
-    checkIndex(machine, at);
+    const records = [...tasks.values()];
+    const leases = records.flatMap(
+      (record) => leaseOf(record)?.fence.toString().concat('/', record.id) ?? [],
+    );
+    const shown = {
+      lost: [...this.#dependsOn.keys()].filter((id) => !tasks.has(id)),
+      leases: leases.sort(),
+      leased: idsOf(machine.leased()),
+      completed: idsOf(records.filter(({ phase }) => phase.state === 'completed')),
+      wronglyBlocked: idsOf(records.filter((record) => isWronglyBlocked(tasks, record))),
+      ready: [...machine.readyTasks(at)].sort(),
+      wakeUp: machine.nextWakeUp(at),
+      counts: machine.counts,
+    };
+    const again = builtAnew(tasks, at);
+    expect(shown).toEqual({
+      lost: [],
+      leases: [...this.leases].map(([id, fence]) => `${fence}/${id}`).sort(),
+      leased: [...this.leases.keys()].sort(),
+      completed: [...this.completed].sort(),
+      wronglyBlocked: [],
+      ready: idsOf(records.filter((record) => isReady(tasks, record, at))),
+      wakeUp: again.delayed.first()?.major,
+      counts: again.counts,
+    });
+    const readyAgain = [...again.ready.values()].flatMap(({ slots }) => [...slots]);
+    expect(idsOf(readyAgain)).toEqual(shown.ready);
   }
 }
 
@@ -129,30 +145,26 @@ function valueIn<Kind extends TaskCommand['kind']>(result: TaskResult): ResultVa
   return result.ok ? (result.value as ResultValues[Kind]) : undefined;
 }
 
-/** A waiting task is blocked exactly when a dependency is failed, cancelled or blocked. */
-function checkBlocked(tasks: ReadonlyMap<string, TaskRecord>): void {
-  const bad = new Set(['failed', 'cancelled', 'blocked']);
-  for (const { id, phase, spec } of tasks.values()) {
-    if (phase.state !== 'queued' && phase.state !== 'blocked') continue;
-    const isBlocked = spec.dependsOn.some((on) => bad.has(tasks.get(on)?.phase.state ?? 'missing'));
-    expect(phase.state === 'blocked', `${id} is blocked`).toBe(isBlocked);
-  }
+function idsOf(items: readonly { readonly id: string }[]): readonly string[] {
+  return items.map(({ id }) => id).sort();
 }
 
-/** What is derived must follow from the records, looked at one by one or put in anew. */
-function checkIndex(machine: TaskMachine, at: number): void {
-  const { tasks } = machine;
-  const isReady = ({ phase, spec }: TaskRecord) =>
-    phase.state === 'queued' &&
-    phase.notBefore <= at &&
-    spec.dependsOn.every((on) => tasks.get(on)?.phase.state === 'completed');
-  const ready = [...tasks.values()].filter(isReady).map(({ id }) => id);
-  expect([...machine.readyTasks(at)].sort(), 'ready tasks').toEqual(ready.sort());
-  const again = new TaskIndex(tasks);
-  for (const record of tasks.values()) again.update(undefined, record);
-  again.setClock(at);
-  const readyAgain = [...again.ready.values()].flatMap(({ slots }) => [...slots].map(({ id }) => id));
-  expect(readyAgain.sort(), 'ready tasks of an index built anew').toEqual(ready);
-  expect(again.counts, 'counts of an index built anew').toEqual(machine.counts);
-  expect(again.delayed.first()?.major, 'wake-up of an index built anew').toBe(machine.nextWakeUp(at));
+/** A waiting task is blocked exactly when a dependency is failed, cancelled or blocked. */
+function isWronglyBlocked(tasks: ReadonlyMap<string, TaskRecord>, { phase, spec }: TaskRecord): boolean {
+  const isBlocked = spec.dependsOn.some((on) => BAD.has(tasks.get(on)?.phase.state ?? 'missing'));
+  return isBlocked ? phase.state === 'queued' : phase.state === 'blocked';
+}
+
+const BAD = new Set(['failed', 'cancelled', 'blocked']);
+
+function isReady(tasks: ReadonlyMap<string, TaskRecord>, { phase, spec }: TaskRecord, at: number): boolean {
+  if (phase.state !== 'queued' || phase.notBefore > at) return false;
+  return spec.dependsOn.every((on) => tasks.get(on)?.phase.state === 'completed');
+}
+
+function builtAnew(tasks: ReadonlyMap<string, TaskRecord>, at: number): TaskIndex {
+  const index = new TaskIndex(tasks);
+  for (const record of tasks.values()) index.update(undefined, record);
+  index.setClock(at);
+  return index;
 }
