@@ -1,6 +1,6 @@
-import type { Entry } from '../../src/protocol/entry.ts';
 import { type LogIndex, type NodeId, TERM_ZERO, type Term } from '../../src/protocol/ids.ts';
 import type { HardState, LogWrite } from '../../src/protocol/state.ts';
+import { MemoryDisk, type MemoryStorage, openMemoryStorage } from '../../src/storage/memory.ts';
 import type { LogStorage, StorageListener } from '../../src/storage/port.ts';
 import type { Chance } from './chance.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -22,28 +22,15 @@ export interface DiskOptions {
   readonly bug: DiskBug | undefined;
   /** Called with the writes that a crash took. */
   readonly onLost: (writes: number) => void;
+  /** The process has been told that its disk failed. */
+  readonly onFailureTold: () => void;
 }
 
-/** One use of the disk by one process, from open to crash or close. */
-interface Session {
-  readonly listener: StorageListener;
-  /** Given, not durable yet. */
-  readonly queue: LogWrite[];
-  isSyncing: boolean;
-  onDrained: (() => void) | undefined;
-}
-
-const NO_PROMISES: HardState = { term: TERM_ZERO, votedFor: undefined };
-
-/**
- * A disk under group commit: one sync covers all that queued during the last one, takes a while, and a
- * crash keeps any prefix of what was not synced.
- */
+/** The memory storage on a disk with a latency, which keeps any prefix of what a crash finds unsynced. */
 export class SimulatedDisk {
   readonly #options: DiskOptions;
-  #hardState = NO_PROMISES;
-  #entries: Entry[] = [];
-  #session: Session | undefined;
+  readonly #platter = new MemoryDisk();
+  #storage: MemoryStorage | undefined;
   #latency = { min: 0, max: 3 };
 
   constructor(options: DiskOptions) {
@@ -51,11 +38,13 @@ export class SimulatedDisk {
   }
 
   get durable(): DurableImage {
-    const entries = this.#entries;
+    const platter = this.#platter;
     return {
-      hardState: this.#hardState,
-      lastIndex: entries.length as LogIndex,
-      termAt: (index) => (index === 0 ? TERM_ZERO : entries[index - 1]?.term),
+      get hardState() {
+        return platter.recover().hardState;
+      },
+      lastIndex: platter.lastIndex,
+      termAt: (index) => (index === 0 ? TERM_ZERO : platter.entryAt(index)?.term),
     };
   }
 
@@ -66,98 +55,79 @@ export class SimulatedDisk {
 
   /** The storage of a new process. */
   open(): LogStorage {
-    if (this.#session !== undefined) throw new Error(`${this.#options.owner}: two processes on one disk`);
-    const recovered = { hardState: this.#hardState, entries: [...this.#entries] };
-    let session: Session | undefined;
-    return {
-      recovered,
-      start: (listener) => {
-        session = { listener, queue: [], isSyncing: false, onDrained: undefined };
-        this.#session = session;
+    const { time, chance, owner, bug } = this.#options;
+    const storage = openMemoryStorage(this.#platter, {
+      scheduleSync: (complete) => {
+        const at = time.now + chance.integer(this.#latency.min, this.#latency.max);
+        time.schedule({ at, owner, run: complete });
       },
-      write: (write) => {
-        if (session === undefined || session !== this.#session) return;
-        session.queue.push(write);
-        this.#sync(session);
-        if (this.#options.bug === 'acknowledges-early') this.#acknowledge(session, write.sequence);
-      },
-      close: () => this.#close(session),
+    });
+    this.#storage = storage;
+    const honest: LogStorage = {
+      recovered: storage.recovered,
+      start: (listener) => storage.start(this.#watched(listener)),
+      write: (write) => storage.write(write),
+      close: () => storage.close(),
     };
+    return bug === 'acknowledges-early' ? this.#acknowledgingEarly(honest) : honest;
   }
 
   /** The process is gone; a prefix of what it had not synced may be on the disk all the same. */
   crash(): void {
-    const session = this.#session;
-    this.#session = undefined;
-    if (session === undefined) return;
-    const kept = this.#options.chance.integer(0, session.queue.length);
-    for (const write of session.queue.slice(0, kept)) this.#apply(write);
-    this.#options.onLost(session.queue.length - kept);
-    if (this.#options.bug === 'forgets-promises') this.#hardState = NO_PROMISES;
-    if (this.#options.bug === 'loses-synced-tail') this.#entries = this.#entries.slice(0, -1);
+    const storage = this.#storage;
+    if (storage === undefined) return;
+    const { chance, bug, onLost } = this.#options;
+    const survivors = chance.integer(0, storage.unsynced);
+    onLost(storage.unsynced - survivors);
+    storage.crash(survivors);
+    this.#storage = undefined;
+    const { lastIndex } = this.#platter;
+    if (bug === 'forgets-promises') this.#tamper({ hardState: { term: TERM_ZERO, votedFor: undefined } });
+    if (bug === 'loses-synced-tail' && lastIndex > 0) this.#tamper({ truncateFrom: lastIndex });
   }
 
   /** The next sync fails: the process hears of it and must stop. */
-  fail(): void {
-    this.#session?.listener.onFailed(new Error('fdatasync: input/output error'));
+  failNextSync(): void {
+    this.#storage?.failNextSync(new Error('fdatasync: input/output error'));
   }
 
-  #sync(session: Session): void {
-    if (session.isSyncing || session.queue.length === 0) return;
-    session.isSyncing = true;
-    const { time, chance, owner } = this.#options;
-    const covered = session.queue.length;
-    time.schedule({
-      at: time.now + chance.integer(this.#latency.min, this.#latency.max),
-      owner,
-      run: () => this.#complete(session, covered),
-    });
-  }
-
-  #complete(session: Session, covered: number): void {
-    if (session !== this.#session) return;
-    session.isSyncing = false;
-    const writes = session.queue.splice(0, covered);
-    for (const write of writes) this.#apply(write);
-    this.#sync(session);
-    const last = writes.at(-1);
-    if (last !== undefined && this.#options.bug !== 'acknowledges-early') {
-      session.listener.onDurable(last.sequence);
-    }
-    if (session.queue.length === 0) session.onDrained?.();
-  }
-
-  #acknowledge(session: Session, sequence: number): void {
-    const { time, owner } = this.#options;
-    time.schedule({
-      at: time.now,
-      owner,
-      run: () => {
-        if (session === this.#session) session.listener.onDurable(sequence);
+  #watched(listener: StorageListener): StorageListener {
+    return {
+      onDurable: (sequence) => listener.onDurable(sequence),
+      onFailed: (error) => {
+        listener.onFailed(error);
+        this.#options.onFailureTold();
       },
+    };
+  }
+
+  #acknowledgingEarly(honest: LogStorage): LogStorage {
+    const { time, owner } = this.#options;
+    const opened = this.#storage;
+    let told: StorageListener | undefined;
+    return {
+      ...honest,
+      start: (listener) => {
+        told = listener;
+        honest.start({ onDurable: () => undefined, onFailed: listener.onFailed });
+      },
+      write: ({ sequence, ...write }) => {
+        honest.write({ sequence, ...write });
+        const run = (): void => {
+          if (this.#storage === opened) told?.onDurable(sequence);
+        };
+        time.schedule({ at: time.now, owner, run });
+      },
+    };
+  }
+
+  #tamper(change: Partial<LogWrite>): void {
+    this.#platter.commit({
+      sequence: 0,
+      hardState: undefined,
+      truncateFrom: undefined,
+      entries: [],
+      ...change,
     });
-  }
-
-  #apply(write: LogWrite): void {
-    if (write.truncateFrom !== undefined) this.#entries = this.#entries.slice(0, write.truncateFrom - 1);
-    for (const entry of write.entries) {
-      if (entry.index !== this.#entries.length + 1) {
-        throw new Error(
-          `${this.#options.owner}: entry ${entry.index} does not follow ${this.#entries.length}`,
-        );
-      }
-      this.#entries.push(entry);
-    }
-    if (write.hardState !== undefined) this.#hardState = write.hardState;
-  }
-
-  async #close(session: Session | undefined): Promise<void> {
-    if (session === undefined || session !== this.#session) return;
-    if (session.queue.length > 0) {
-      await new Promise<void>((resolve) => {
-        session.onDrained = resolve;
-      });
-    }
-    if (this.#session === session) this.#session = undefined;
   }
 }

@@ -28,7 +28,15 @@ describe('the node loop over a faulty world', () => {
       ...['swarms of 1', 'swarms of 2', 'swarms of 3', 'swarms of 5'],
       ...['append ok', 'read ok', 'append PROPOSAL_DROPPED', 'append OUTCOME_UNKNOWN', 'append BUSY'],
       ...['crash', 'power-cut', 'pause', 'partition', 'isolate', 'one-way', 'clog', 'reset'],
-      ...['slow-disk', 'stuck-disk', 'failed-disk', 'transfer', 'graceful-stop', 'leaderships handed over'],
+      ...[
+        'slow-disk',
+        'stuck-disk',
+        'failed-disk',
+        'transfer',
+        'graceful-stop',
+        'stops by a failed disk',
+        'leaderships handed over',
+      ],
       ...['terms with a leader', 'entries committed', 'entries cut', 'writes lost in a crash'],
     ];
     return wanted.filter((name) => (totals.get(name) ?? 0) === 0);

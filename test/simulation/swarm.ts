@@ -45,7 +45,8 @@ export class SimulatedSwarm {
   readonly #plans: ReadonlyMap<NodeId, NodePlan>;
   readonly #disks: ReadonlyMap<NodeId, SimulatedDisk>;
   readonly #processes = new Map<NodeId, Process>();
-  readonly #expectedFailures = new Set<NodeId>();
+  /** Processes whose disk will refuse them. */
+  readonly #failing = new Set<NodeId>();
   #stopping = 0;
 
   constructor(options: SwarmOptions) {
@@ -75,6 +76,7 @@ export class SimulatedSwarm {
       chance: chance.stream(`disk ${owner}`),
       bug: bugs.disk,
       onLost: (writes) => count('writes lost in a crash', writes),
+      onFailureTold: () => this.#onFailureTold(owner),
     });
     disk.setLatency(plan.diskLatency);
     return disk;
@@ -179,26 +181,32 @@ export class SimulatedSwarm {
     this.network.onResumed(id);
   }
 
-  /** The disk reports an error, and the process must stop by itself. */
+  /** The next sync of the process fails, and it must stop by itself. */
   failDisk(id: NodeId): void {
-    const process = this.#processes.get(id);
-    if (process === undefined || process.isStopping || this.#options.time.isPaused(id)) return;
+    if (!this.#processes.has(id)) return;
     this.#options.note(id, 'has a disk that fails');
-    this.#expectedFailures.add(id);
-    this.disk(id).fail();
-    if (this.#processes.has(id))
-      throw new Violation('Disk failure stops', `${id} goes on after its disk failed`);
+    this.#failing.add(id);
+    this.disk(id).failNextSync();
   }
 
   #onStopped(id: NodeId, error: Error): void {
-    if (!this.#expectedFailures.delete(id)) {
+    if (!this.#failing.has(id)) {
       throw new Violation('Never stops by itself', `${id} stopped: ${error.message}`);
     }
+    this.#options.note(id, `stops by itself: ${error.message}`);
+    this.#options.count('stops by a failed disk', 1);
     this.#remove(id);
+  }
+
+  #onFailureTold(id: NodeId): void {
+    const process = this.#processes.get(id);
+    if (process === undefined || process.isStopping) return;
+    throw new Violation('Disk failure stops', `${id} goes on after its disk failed`);
   }
 
   #remove(id: NodeId): void {
     this.#processes.delete(id);
+    this.#failing.delete(id);
     this.#options.time.endPause(id);
     this.network.crash(id);
     this.disk(id).crash();
