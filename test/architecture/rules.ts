@@ -1,7 +1,7 @@
 import { type FileMap, readSource, resolveImport, type Source } from './source.ts';
 
 /** The floors of the house, the lowest first. Imports point down; neighbours do not know each other. */
-export const FLOORS: readonly (readonly string[])[] = [
+const FLOORS: readonly (readonly string[])[] = [
   ['protocol'],
   ['raft'],
   ['storage', 'transport', 'tasks', 'shell'],
@@ -19,9 +19,9 @@ const INDEX = 'src/index.ts';
 const SURFACE_FLOOR = FLOORS.length - 1;
 const SIBLING_FLOOR = SURFACE_FLOOR - 1;
 
-/** Folders of which the others see the port, and what clients of a swarm need to speak with it. */
+/** Folders of which the others see the port, what clients of a swarm need, and the lock on any folder. */
 const ADAPTERS = ['storage', 'transport'];
-const OPEN_TO_ALL = /\/(port|client-[a-z-]+)\.ts$/;
+const OPEN_TO_ALL = /\/(port|client-[a-z-]+|folder-lock)\.ts$/;
 
 const MAX_LINES = 400;
 
