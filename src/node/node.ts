@@ -25,7 +25,7 @@ export interface NodeOptions<Result> {
   /** In force while the log holds no configuration. */
   readonly bootstrap: Configuration;
   readonly config: RaftConfig;
-  /** Seeds election timeouts; two nodes must not share it. */
+  /** Seeds election timeouts and request numbers: fresh in every life of a node, and unlike its peers'. */
   readonly seed: number;
   /** How long a proposal or a read may wait. */
   readonly requestTimeoutMs?: Millis;
@@ -54,7 +54,7 @@ class Node<Result> implements RaftNode<Result> {
   readonly #raft: Raft;
   readonly #outbox: Outbox;
   readonly #proposals: ProposalDesk<Result>;
-  readonly #reads = new ReadBarriers();
+  readonly #reads: ReadBarriers;
   readonly #handOver = new HandOver();
   readonly #requestTimeoutMs: Millis;
   #appliedIndex: LogIndex = INDEX_ZERO;
@@ -67,10 +67,14 @@ class Node<Result> implements RaftNode<Result> {
     this.id = options.id;
     this.#options = options;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    const random = createRandom(options.seed);
+    // Numbers of batches and reads go on from a place that no earlier life of this node has used.
+    const firstNumber = Math.floor(random() * 2 ** 32) * 2 ** 20;
+    this.#reads = new ReadBarriers(firstNumber);
     this.#raft = createRaft({
       id: options.id,
       config: options.config,
-      random: createRandom(options.seed),
+      random,
       now: options.clock.now(),
       hardState: options.storage.recovered.hardState,
       entries: options.storage.recovered.entries,
@@ -81,6 +85,7 @@ class Node<Result> implements RaftNode<Result> {
       id: options.id,
       retryAfterMs: options.config.heartbeatIntervalMs,
       core: this.#raft.core,
+      firstBatch: firstNumber,
       send: (message) => this.#outbox.add([message]),
       append: (commands) => this.#step({ type: 'propose', commands })?.proposal,
     });
@@ -103,7 +108,7 @@ class Node<Result> implements RaftNode<Result> {
       done({ ok: false, error: refusal });
       return;
     }
-    this.#proposals.add({ command, done, deadline: this.#options.clock.now() + this.#requestTimeoutMs });
+    this.#proposals.add(command, this.#options.clock.now() + this.#requestTimeoutMs, done);
     this.#scheduleTurn();
   }
 

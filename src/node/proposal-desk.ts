@@ -5,7 +5,7 @@ import { MAX_APPEND_BYTES } from '../protocol/limits.ts';
 import type { Message, ProposalForward, ProposalReceipt } from '../protocol/message.ts';
 import type { Core } from '../raft/core.ts';
 import type { ProposalReply } from '../raft/effects.ts';
-import { fail, type Proposal, Proposals } from './proposals.ts';
+import { type Done, type Proposal, Proposals } from './proposals.ts';
 import { leaderOf } from './status.ts';
 
 interface DeskOptions {
@@ -13,6 +13,8 @@ interface DeskOptions {
   /** Pause before commands that a leader refused for the moment are tried again. */
   readonly retryAfterMs: Millis;
   readonly core: Core;
+  /** See `Proposals`. */
+  readonly firstBatch: number;
   send(message: Message): void;
   append(commands: readonly Uint8Array[]): ProposalReply | undefined;
 }
@@ -20,20 +22,21 @@ interface DeskOptions {
 /** Takes commands to whoever leads: into the own log, or forwarded in batches to the leader. */
 export class ProposalDesk<Result> {
   readonly #options: DeskOptions;
-  readonly #proposals = new Proposals<Result>();
+  readonly #proposals: Proposals<Result>;
   #forwards: ProposalForward[] = [];
   #retryAt: Millis = 0;
 
   constructor(options: DeskOptions) {
     this.#options = options;
+    this.#proposals = new Proposals(options.firstBatch);
   }
 
   get size(): number {
     return this.#proposals.size;
   }
 
-  add(proposal: Proposal<Result>): void {
-    this.#proposals.add(proposal);
+  add(command: Uint8Array, deadline: Millis, done: Done<Result>): void {
+    this.#proposals.add(command, deadline, done);
   }
 
   /** A follower's commands: appended with our own at the end of the turn. */
@@ -76,7 +79,7 @@ export class ProposalDesk<Result> {
     const reply = this.#options.append(proposals.map(({ command }) => command));
     if (reply?.kind === 'appended') this.#proposals.place(proposals, reply.firstIndex, core.term);
     else if (reply?.code === 'BUSY') {
-      fail(proposals, 'BUSY', 'too much is uncommitted; try again in a moment');
+      this.#proposals.fail(proposals, 'BUSY', 'too much is uncommitted; try again in a moment');
     } else this.#tryLater(proposals);
   }
 
@@ -88,7 +91,7 @@ export class ProposalDesk<Result> {
 
   expire(now: Millis): void {
     if (now >= this.#retryAt) this.#retryAt = 0;
-    if (this.#proposals.deadline() <= now) this.#proposals.expire(now);
+    this.#proposals.expire(now);
   }
 
   failAll(error: SwarmError): void {
@@ -96,7 +99,7 @@ export class ProposalDesk<Result> {
     this.#proposals.failAll(error.code, error.message);
   }
 
-  #forward(leaderId: NodeId, proposals: Proposal<Result>[]): void {
+  #forward(leaderId: NodeId, proposals: readonly Proposal<Result>[]): void {
     const { id, core } = this.#options;
     this.#options.send({
       type: 'proposal-forward',

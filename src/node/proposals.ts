@@ -5,11 +5,15 @@ import type { Applied } from './port.ts';
 
 export type Done<Result> = (outcome: Outcome<Applied<Result>>) => void;
 
-/** A command somebody waits for. */
+/**
+ * A command somebody waits for: `waiting` for a leader, `forwarded` to it without a receipt, `placed` at an
+ * index of the log, and at last `settled`: its `done` was called, once.
+ */
 export interface Proposal<Result> {
   readonly command: Uint8Array;
   readonly done: Done<Result>;
   readonly deadline: Millis;
+  stage: 'waiting' | 'forwarded' | 'placed' | 'settled';
 }
 
 interface Placed<Result> {
@@ -17,33 +21,45 @@ interface Placed<Result> {
   readonly proposal: Proposal<Result>;
 }
 
-/**
- * Commands under way, in three stages: `waiting` for a leader, `forwarded` to it without a receipt,
- * `placed` at an index of the log. Each proposal is in exactly one of them until its `done` is called.
- */
+/** Keeps every command under way, and settles each exactly once. */
 export class Proposals<Result> {
+  /** In order of their deadlines, because all have the same patience. */
+  #byAge: Proposal<Result>[] = [];
   #waiting: Proposal<Result>[] = [];
   readonly #forwarded = new Map<
     number,
-    { readonly leader: NodeId; readonly proposals: Proposal<Result>[] }
+    { readonly leader: NodeId; readonly proposals: readonly Proposal<Result>[] }
   >();
-  readonly #placed = new Map<LogIndex, Placed<Result>>();
-  #forwardedCount = 0;
-  #nextBatch = 1;
+  /** Several may hope for one index: each leader that took one of them called it so, in its own term. */
+  readonly #placed = new Map<LogIndex, Placed<Result>[]>();
+  #size = 0;
+  #nextBatch: number;
 
+  /**
+   * `firstBatch` must differ between the lives of a node: a receipt that was on its way to the former one
+   * would else be taken for a receipt of this one.
+   */
+  constructor(firstBatch: number) {
+    this.#nextBatch = firstBatch;
+  }
+
+  /** Commands that are not settled. */
   get size(): number {
-    return this.#waiting.length + this.#forwardedCount + this.#placed.size;
+    return this.#size;
   }
 
   get hasWaiting(): boolean {
     return this.#waiting.length > 0;
   }
 
-  add(proposal: Proposal<Result>): void {
+  add(command: Uint8Array, deadline: Millis, done: Done<Result>): void {
+    const proposal: Proposal<Result> = { command, deadline, done, stage: 'waiting' };
+    this.#size += 1;
+    this.#byAge.push(proposal);
     this.#waiting.push(proposal);
   }
 
-  takeWaiting(): Proposal<Result>[] {
+  takeWaiting(): readonly Proposal<Result>[] {
     const waiting = this.#waiting;
     this.#waiting = [];
     return waiting;
@@ -51,28 +67,34 @@ export class Proposals<Result> {
 
   /** Back to the front of the queue: the leader took nothing of them. */
   putBack(proposals: readonly Proposal<Result>[]): void {
-    this.#waiting = [...proposals, ...this.#waiting];
+    const open = proposals.filter(({ stage }) => stage !== 'settled');
+    for (const proposal of open) proposal.stage = 'waiting';
+    this.#waiting = [...open, ...this.#waiting];
   }
 
   /** Notes that `proposals` have left for `leader`; returns the batch number to send with them. */
-  forward(leader: NodeId, proposals: Proposal<Result>[]): number {
+  forward(leader: NodeId, proposals: readonly Proposal<Result>[]): number {
     const batch = this.#nextBatch++;
+    for (const proposal of proposals) proposal.stage = 'forwarded';
     this.#forwarded.set(batch, { leader, proposals });
-    this.#forwardedCount += proposals.length;
     return batch;
   }
 
   /** The receipt of a forwarded batch has come, or will never come. */
-  takeForwarded(batch: number): Proposal<Result>[] {
+  takeForwarded(batch: number): readonly Proposal<Result>[] {
     const proposals = this.#forwarded.get(batch)?.proposals ?? [];
     this.#forwarded.delete(batch);
-    this.#forwardedCount -= proposals.length;
     return proposals;
   }
 
   place(proposals: readonly Proposal<Result>[], firstIndex: LogIndex, term: Term): void {
     proposals.forEach((proposal, at) => {
-      this.#placed.set((firstIndex + at) as LogIndex, { term, proposal });
+      if (proposal.stage === 'settled') return;
+      proposal.stage = 'placed';
+      const index = (firstIndex + at) as LogIndex;
+      const rivals = this.#placed.get(index);
+      if (rivals === undefined) this.#placed.set(index, [{ term, proposal }]);
+      else rivals.push({ term, proposal });
     });
   }
 
@@ -81,14 +103,13 @@ export class Proposals<Result> {
     const placed = this.#placed.get(entry.index);
     if (placed === undefined) return;
     this.#placed.delete(entry.index);
-    if (placed.term === entry.term && entry.kind === 'command') {
-      placed.proposal.done({ ok: true, value: { index: entry.index, result: result as Result } });
-    } else {
-      fail(
-        [placed.proposal],
-        'PROPOSAL_DROPPED',
-        `a new leader's entry took place ${entry.index}; propose again`,
-      );
+    for (const { proposal, term } of placed) {
+      if (term === entry.term && entry.kind === 'command') {
+        this.#settle(proposal, { ok: true, value: { index: entry.index, result: result as Result } });
+      } else {
+        const message = `another leader's entry took place ${entry.index}; propose again`;
+        this.fail([proposal], 'PROPOSAL_DROPPED', message);
+      }
     }
   }
 
@@ -96,54 +117,53 @@ export class Proposals<Result> {
   onLeaderChanged(leader: NodeId | undefined): void {
     for (const [batch, forwarded] of this.#forwarded) {
       if (forwarded.leader === leader) continue;
-      fail(
-        this.takeForwarded(batch),
-        'OUTCOME_UNKNOWN',
-        `leader ${forwarded.leader} was lost before it answered`,
-      );
+      const message = `leader ${forwarded.leader} was lost before it answered`;
+      this.fail(this.takeForwarded(batch), 'OUTCOME_UNKNOWN', message);
     }
   }
 
-  /** When the oldest proposal runs out of time. */
+  /** When the oldest command runs out of time. */
   deadline(): Millis {
-    let earliest = this.#waiting[0]?.deadline ?? Number.POSITIVE_INFINITY;
-    // Maps keep insertion order, and deadlines rise with it.
-    for (const { proposals } of this.#forwarded.values()) {
-      earliest = Math.min(earliest, proposals[0]?.deadline ?? Number.POSITIVE_INFINITY);
-      break;
-    }
-    for (const { proposal } of this.#placed.values()) {
-      earliest = Math.min(earliest, proposal.deadline);
-      break;
-    }
-    return earliest;
+    this.#dropSettled();
+    return this.#byAge[0]?.deadline ?? Number.POSITIVE_INFINITY;
   }
 
   expire(now: Millis): void {
-    const expired = (proposal: Proposal<Result>): boolean => proposal.deadline <= now;
-    const late = this.#waiting.filter(expired);
-    this.#waiting = this.#waiting.filter((proposal) => !expired(proposal));
-    fail(late, 'NO_QUORUM', 'no leader was known in time; nothing was proposed. Check that a majority is up');
-    for (const [batch, { proposals }] of this.#forwarded) {
-      if (proposals.some(expired))
-        fail(this.takeForwarded(batch), 'OUTCOME_UNKNOWN', 'the leader did not answer in time');
+    while (this.deadline() <= now) {
+      const [oldest] = this.#byAge;
+      if (oldest === undefined) return;
+      if (oldest.stage === 'waiting') {
+        const message = 'no leader was known in time; nothing was proposed. Check that a majority is up';
+        this.fail([oldest], 'NO_QUORUM', message);
+      } else this.fail([oldest], 'OUTCOME_UNKNOWN', 'the command was not committed in time');
     }
-    for (const [index, { proposal }] of this.#placed) {
-      if (!expired(proposal)) break;
-      this.#placed.delete(index);
-      fail([proposal], 'OUTCOME_UNKNOWN', `entry ${index} was not committed in time`);
-    }
+    this.#waiting = this.#waiting.filter(({ stage }) => stage !== 'settled');
   }
 
   failAll(code: ErrorCode, message: string): void {
-    const placed = [...this.#placed.values()].map(({ proposal }) => proposal);
-    const forwarded = [...this.#forwarded.keys()].flatMap((batch) => this.takeForwarded(batch));
+    this.fail(this.#byAge, code, message);
+    this.#waiting = [];
+    this.#forwarded.clear();
     this.#placed.clear();
-    fail([...placed, ...forwarded, ...this.takeWaiting()], code, message);
   }
-}
 
-/** Ends `proposals` with an error. */
-export function fail<Result>(proposals: readonly Proposal<Result>[], code: ErrorCode, message: string): void {
-  for (const { done } of proposals) done({ ok: false, error: new SwarmError(code, message) });
+  /** Ends `proposals` with an error; those that are settled already hear nothing. */
+  fail(proposals: readonly Proposal<Result>[], code: ErrorCode, message: string): void {
+    for (const proposal of proposals)
+      this.#settle(proposal, { ok: false, error: new SwarmError(code, message) });
+  }
+
+  #settle(proposal: Proposal<Result>, outcome: Outcome<Applied<Result>>): void {
+    if (proposal.stage === 'settled') return;
+    proposal.stage = 'settled';
+    this.#size -= 1;
+    proposal.done(outcome);
+  }
+
+  /** Settled ones are left in the queue until they come to its front. */
+  #dropSettled(): void {
+    const open = this.#byAge.findIndex(({ stage }) => stage !== 'settled');
+    if (open < 0) this.#byAge = [];
+    else if (open > 0) this.#byAge.splice(0, open);
+  }
 }

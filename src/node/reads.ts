@@ -14,15 +14,20 @@ interface Attempt {
 
 /**
  * Read barriers under way: `waiting` for the next attempt, in an `attempt` with its own context (a
- * context that a retry used again could be answered with a stale index), then `confirmed` at an index
+ * context used again, by a retry or by the node's next life, could be answered with a stale index), then `confirmed` at an index
  * that must still be applied. Thesis §6.4
  */
 export class ReadBarriers {
   #waiting: Barrier[] = [];
   readonly #attempts = new Map<number, Attempt>();
   #confirmed: { readonly index: LogIndex; readonly barriers: readonly Barrier[] }[] = [];
-  #nextContext = 1;
+  #nextContext: number;
   #retryAt: Millis = 0;
+
+  /** `firstContext`: nowhere near those of an earlier life. */
+  constructor(firstContext: number) {
+    this.#nextContext = firstContext;
+  }
 
   add(barrier: Barrier): void {
     this.#waiting.push(barrier);

@@ -31,7 +31,7 @@ import {
   propose,
 } from './leader.ts';
 import { toProbe } from './progress.ts';
-import { onReadRequest, onReadResponse, requestRead } from './reads.ts';
+import { forgetReadsOf, onReadRequest, onReadResponse, requestRead } from './reads.ts';
 import { replicateTo } from './replication.ts';
 import { onTransferLinkClosed, startTransfer } from './transfer.ts';
 
@@ -96,6 +96,7 @@ function take(core: Core, event: Event): void {
       if (core.role.kind === 'leader') {
         const progress = core.role.progress.get(event.peer);
         if (progress !== undefined) core.role.progress.set(event.peer, toProbe(progress));
+        forgetReadsOf(core.role, event.peer);
         onTransferLinkClosed(core, core.role, event.peer);
       }
       if (core.role.kind === 'follower') onFollowerLinkClosed(core, core.role, event.peer);

@@ -58,6 +58,11 @@ export function releaseReads(core: Core, leader: Leader): void {
   }
 }
 
+/** Whoever asked over a link that has closed has given up, or lives a new life. */
+export function forgetReadsOf(leader: Leader, peer: NodeId): void {
+  leader.reads = leader.reads.filter(({ from }) => from !== peer);
+}
+
 function answer(core: Core, wanted: ReadWanted, index: ReadResponse['index']): void {
   const { context, from } = wanted;
   if (from === core.id) core.out.reads.push({ context, index });
