@@ -3,7 +3,7 @@ import { unreachable } from '../../src/protocol/invariant.ts';
 import type { Chance } from './chance.ts';
 import type { Count } from './clients.ts';
 import { CALM } from './network.ts';
-import type { FaultKind, Plan } from './plan.ts';
+import type { FaultKind, Handicap, Plan } from './plan.ts';
 import type { SimulatedSwarm } from './swarm.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -16,6 +16,9 @@ export interface FaultsOptions {
   readonly count: Count;
 }
 
+/** Longer than most elections take. */
+const STUCK_DISK = { min: 1500, max: 4000 };
+
 /** From one node to another. */
 type Way = readonly [NodeId, NodeId];
 
@@ -26,6 +29,7 @@ export class Faults {
   readonly #options: FaultsOptions;
   /** What takes back the harm under way. */
   readonly #remedies = new Set<() => void>();
+  readonly #keptDown = new Set<NodeId>();
   #isOver = false;
 
   constructor(options: FaultsOptions) {
@@ -54,16 +58,49 @@ export class Faults {
   /** Starts whoever is down, over and over: a graceful stop may still be under way. */
   #keepRunning(): void {
     const { time, swarm } = this.#options;
-    for (const id of swarm.ids) swarm.start(id);
+    for (const id of swarm.ids) if (!this.#keptDown.has(id)) swarm.start(id);
     time.schedule({ at: time.now + SUPERVISION_MS, owner: undefined, run: () => this.#keepRunning() });
   }
 
-  /** Cuts `absent` off from all others, until the returned function is called. */
-  cutOff(absent: readonly NodeId[]): () => void {
-    const { swarm } = this.#options;
-    const others = swarm.ids.filter((id) => !absent.includes(id));
-    this.#options.note('world', `${absent.join()} stay away`);
-    return this.#cut(absent.flatMap((left) => others.flatMap((right) => bothWays(left, right))));
+  /** Lays a handicap on the healed swarm, until the returned function is called. */
+  impose({ kind, nodes }: Handicap): () => void {
+    const { swarm, note, count } = this.#options;
+    note('world', `${nodes.join()}: ${kind}`);
+    count(`handicap ${kind}`, 1);
+    const others = swarm.ids.filter((id) => !nodes.includes(id));
+    const pairs = nodes.flatMap((left) => others.map((right): Way => [left, right]));
+    switch (kind) {
+      case 'cut-off':
+        return this.#cut(pairs.flatMap(([left, right]) => bothWays(left, right)));
+      case 'deaf':
+        return this.#cut(pairs.map(([node, other]) => [other, node]));
+      case 'mute':
+        return this.#cut(pairs);
+      case 'parted':
+        return this.#cut(nodes.flatMap((left) => nodes.map((right): Way => [left, right])));
+      case 'down':
+        return this.#keepDown(nodes);
+      case 'stuck-disk':
+        return this.#stickDisks(nodes);
+      default:
+        return unreachable(kind);
+    }
+  }
+
+  #keepDown(nodes: readonly NodeId[]): () => void {
+    for (const id of nodes) {
+      this.#keptDown.add(id);
+      this.#options.swarm.crash(id);
+    }
+    return () => this.#keptDown.clear();
+  }
+
+  #stickDisks(nodes: readonly NodeId[]): () => void {
+    const { swarm, plan } = this.#options;
+    for (const id of nodes) swarm.disk(id).setLatency(STUCK_DISK);
+    return () => {
+      for (const id of nodes) swarm.disk(id).setLatency(plan.diskLatency);
+    };
   }
 
   #next(): void {
@@ -106,7 +143,7 @@ export class Faults {
       case 'slow-disk':
         return this.#slowDisk(victim, { min: 20, max: 200 });
       case 'stuck-disk':
-        return this.#slowDisk(victim, { min: 1500, max: 4000 });
+        return this.#slowDisk(victim, STUCK_DISK);
       case 'failed-disk':
         swarm.failDisk(victim);
         return this.#remedyLater(() => swarm.start(victim));

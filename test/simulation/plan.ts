@@ -43,9 +43,23 @@ export interface Plan {
   readonly callEveryMs: { readonly min: Millis; readonly max: Millis };
   readonly requestTimeoutMs: Millis;
   readonly keys: number;
-  /** Voters that stay away in the first part of the recovery: the others are a majority and must do. */
-  readonly absent: readonly NodeId[];
+  readonly handicap: Handicap | undefined;
 }
+
+/**
+ * What is still wrong in the first part of the recovery. The nodes that are not concerned are a
+ * majority with sound links to each other, and must serve in spite of it.
+ */
+export interface Handicap {
+  /**
+   * `deaf` and `mute` nodes can send but not hear, or hear but not send; `parted` ones reach everybody
+   * but each other.
+   */
+  readonly kind: (typeof HANDICAPS)[number];
+  readonly nodes: readonly NodeId[];
+}
+
+const HANDICAPS = ['cut-off', 'deaf', 'mute', 'down', 'stuck-disk', 'parted'] as const;
 
 /** Draws a swarm, its weather and its misfortunes. */
 export function drawPlan(chance: Chance): Plan {
@@ -78,7 +92,7 @@ export function drawPlan(chance: Chance): Plan {
     callEveryMs: { min: 1, max: chance.pick([60, 150, 300]) },
     requestTimeoutMs: chance.pick([500, 2000, 5000]),
     keys: chance.integer(1, 4),
-    absent: drawAbsent(chance, voters, standings),
+    handicap: drawHandicap(chance, voters, standings),
   };
 }
 
@@ -130,8 +144,14 @@ function drawFaults(chance: Chance): readonly FaultKind[] {
 }
 
 /** Not together with abstainers: those who are left might not include anybody who can be elected. */
-function drawAbsent(chance: Chance, voters: readonly NodeId[], standings: readonly Standing[]): NodeId[] {
+function drawHandicap(
+  chance: Chance,
+  voters: readonly NodeId[],
+  standings: readonly Standing[],
+): Handicap | undefined {
   const spare = voters.length - majority(voters.length);
-  if (spare === 0 || standings.includes('never') || chance.happens(0.5)) return [];
-  return chance.shuffle(voters).slice(0, chance.integer(1, spare));
+  if (spare === 0 || standings.includes('never') || chance.happens(0.4)) return undefined;
+  const kind = chance.pick(HANDICAPS);
+  const shuffled = chance.shuffle(voters);
+  return { kind, nodes: shuffled.slice(0, kind === 'parted' ? 2 : chance.integer(1, spare)) };
 }

@@ -6,22 +6,20 @@ import { Violation } from './violation.ts';
 const RECOVERY_MS = 20_000;
 
 /**
- * After the faults: the swarm must serve again. First, in some runs, a bare majority alone; then
+ * After the faults: the swarm must serve again. First, in some runs, a majority beside nodes that are still in trouble; then
  * everybody, each node taking one append and one read of every list, until all hold the same.
  */
 export async function recover(world: World): Promise<void> {
   const { plan, clients, faults, swarm } = world;
   clients.stop();
-  const healed = (): void => {
-    faults.healAll();
-    world.note('world', 'all is healed');
-  };
-  healed();
-  if (plan.absent.length > 0) {
-    const present = swarm.ids.filter((id) => !plan.absent.includes(id));
-    const restore = faults.cutOff(plan.absent);
-    await serveThrough(world, present, 'a bare majority');
-    restore();
+  faults.healAll();
+  world.note('world', 'all is healed');
+  const { handicap } = plan;
+  if (handicap !== undefined) {
+    const present = swarm.ids.filter((id) => !handicap.nodes.includes(id));
+    const lift = faults.impose(handicap);
+    await serveThrough(world, present, `a majority beside nodes that are ${handicap.kind}`);
+    lift();
   }
   await serveThrough(world, swarm.ids, 'everybody');
   await within(world, 'every node holds the same', () => hasConverged(world, swarm.ids));
