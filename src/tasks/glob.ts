@@ -108,8 +108,9 @@ function segmentOf(part: string): Segment {
   const tokens: Token[] = [];
   for (let at = 0; at < part.length; at++) {
     const char = part.charAt(at);
-    if (char === '*') tokens.push({ kind: 'star' });
-    else if (char === '?' || char === '\\') tokens.push({ kind: 'any' });
+    // Some matchers drop a backslash, to others it is a character: with a star in its place both are meant.
+    if (char === '*' || char === '\\') tokens.push({ kind: 'star' });
+    else if (char === '?') tokens.push({ kind: 'any' });
     else if (char === '[') {
       // What a class means differs between matchers, also whether an unclosed one is a class: the rest is open.
       tokens.push({ kind: 'star' });

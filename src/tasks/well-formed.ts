@@ -41,7 +41,6 @@ interface Items {
 }
 
 function skipList(bytes: Uint8Array, { at, items, depth }: Items): number {
-  if (items > bytes.length - at) return DAMAGED;
   let next = at;
   for (let item = 0; item < items && next !== DAMAGED; item++) next = skipValue(bytes, next, depth - 1);
   return next;
@@ -49,7 +48,6 @@ function skipList(bytes: Uint8Array, { at, items, depth }: Items): number {
 
 /** Keys must be texts: nothing else can name a field. */
 function skipMap(bytes: Uint8Array, { at, items, depth }: Items): number {
-  if (items * 2 > bytes.length - at) return DAMAGED;
   let next = at;
   for (let item = 0; item < items && next !== DAMAGED; item++) {
     if (!beginsText(bytes[next])) return DAMAGED;

@@ -17,6 +17,7 @@ describe('overlap', () => {
     { why: 'a name shorter than the other asks for', a: 'ab*ba', b: 'aba', overlap: false },
     { why: 'a question mark is any one character', a: 'a?c', b: 'abc', overlap: true },
     { why: 'and no fewer', a: 'a?c', b: 'ac', overlap: false },
+    { why: 'an escaped letter is the letter', a: '\\a', b: 'a', overlap: true },
     { why: 'a class is not looked into', a: 'src/[ab].ts', b: 'src/c.ts', overlap: true },
     { why: 'alternatives are not either', a: 'src/{a,b}/c', b: 'src/x', overlap: true },
     { why: 'but what stands before them is', a: 'src/{a,b}/c', b: 'test/x', overlap: false },
@@ -30,7 +31,7 @@ describe('overlap', () => {
     expect(patternsOverlap(b, a)).toBe(overlap);
   });
 
-  const piece = fc.constantFrom('a', 'b', 'A', '*', '?', '.', '[ab]', '{a,b/c}', '\\*');
+  const piece = fc.constantFrom('a', 'b', 'A', '*', '?', '.', '[ab]', '{a,b/c}', '\\*', '\\a');
   const name = fc.array(piece, { minLength: 1, maxLength: 4 }).map((pieces) => pieces.join(''));
   const pattern = fc
     .array(fc.oneof({ weight: 3, arbitrary: name }, { weight: 1, arbitrary: fc.constant('**') }), {
@@ -101,7 +102,8 @@ function alternatives(pattern: string): readonly string[] {
 }
 
 function nameExpression(part: string): string {
-  return part.replace(/\\\*|\[ab\]|[*?.]/g, (token) => {
+  return part.replace(/\\[*a]|\[ab\]|[*?.]/g, (token) => {
+    if (token === '\\a') return 'a';
     if (token === '*') return '[^/]*';
     if (token === '?') return '[^/]';
     if (token === '[ab]') return '[ab]';
