@@ -4,11 +4,11 @@ import type { AppendResponse, HeartbeatResponse } from '../protocol/message.ts';
 import { members } from '../protocol/state.ts';
 import { appendToLog, type Core, type Leader } from './core.ts';
 import { becomeFollower } from './election.ts';
-import { initialProgress, onAccepted, onHeartbeatAnswered, onRejected } from './progress.ts';
+import { initialProgress, onAccepted, onHeartbeatAnswered, onRejected, toProbe } from './progress.ts';
 import { quorumValue } from './quorum.ts';
-import { releaseReads } from './reads.ts';
+import { forgetReadsOf, releaseReads } from './reads.ts';
 import { broadcastHeartbeat, replicateTo, replicateToAll, verifyPipeline } from './replication.ts';
-import { advanceTransfer, considerHandOver } from './transfer.ts';
+import { advanceTransfer, considerHandOver, onTransferLinkClosed } from './transfer.ts';
 
 /** Wins the election: begins replication and lays a no-op at the start of the term. §5.2, §8 */
 export function becomeLeader(core: Core): void {
@@ -92,6 +92,23 @@ export function onHeartbeatResponse(core: Core, leader: Leader, response: Heartb
 /** The own disk has come further: that counts like any other node's. */
 export function onLeaderDurable(core: Core, leader: Leader): void {
   if (advanceCommit(core, leader)) replicateToAll(core, leader);
+}
+
+/** What was sent while the link was down is lost, the probe that a paused peer was to answer too. */
+export function onLeaderLinkOpened(core: Core, leader: Leader, peer: NodeId): void {
+  probeAgain(leader, peer);
+  replicateTo(core, leader, peer);
+}
+
+export function onLeaderLinkClosed(core: Core, leader: Leader, peer: NodeId): void {
+  probeAgain(leader, peer);
+  forgetReadsOf(leader, peer);
+  onTransferLinkClosed(core, leader, peer);
+}
+
+function probeAgain(leader: Leader, peer: NodeId): void {
+  const progress = leader.progress.get(peer);
+  if (progress !== undefined) leader.progress.set(peer, toProbe(progress));
 }
 
 function noteContact(core: Core, leader: Leader, peer: NodeId): void {

@@ -27,13 +27,13 @@ import {
   onAppendResponse,
   onHeartbeatResponse,
   onLeaderDurable,
+  onLeaderLinkClosed,
+  onLeaderLinkOpened,
   onLeaderTick,
   propose,
 } from './leader.ts';
-import { toProbe } from './progress.ts';
-import { forgetReadsOf, onReadRequest, onReadResponse, requestRead } from './reads.ts';
-import { replicateTo } from './replication.ts';
-import { onTransferLinkClosed, startTransfer } from './transfer.ts';
+import { onReadRequest, onReadResponse, requestRead } from './reads.ts';
+import { startTransfer } from './transfer.ts';
 
 /** A node's consensus as a machine without clock, disk or network. */
 export interface Raft {
@@ -88,17 +88,12 @@ function take(core: Core, event: Event): void {
       return;
     case 'link-opened':
       core.openLinks.add(event.peer);
-      if (core.role.kind === 'leader') replicateTo(core, core.role, event.peer);
+      if (core.role.kind === 'leader') onLeaderLinkOpened(core, core.role, event.peer);
       if (core.role.kind === 'follower') onFollowerLinkOpened(core, core.role);
       return;
     case 'link-closed':
       core.openLinks.delete(event.peer);
-      if (core.role.kind === 'leader') {
-        const progress = core.role.progress.get(event.peer);
-        if (progress !== undefined) core.role.progress.set(event.peer, toProbe(progress));
-        forgetReadsOf(core.role, event.peer);
-        onTransferLinkClosed(core, core.role, event.peer);
-      }
+      if (core.role.kind === 'leader') onLeaderLinkClosed(core, core.role, event.peer);
       if (core.role.kind === 'follower') onFollowerLinkClosed(core, core.role, event.peer);
       return;
     default:
