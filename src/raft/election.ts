@@ -85,8 +85,12 @@ export function answerVoteRequest(core: Core, request: VoteRequest): void {
   const granted = upToDate && isFreeToVote(core, request.from);
   if (granted) {
     castVote(core, request.from);
-    // §5.2: granting a vote counts as hearing from somebody; give the candidate its time.
-    if (core.role.kind === 'follower') core.role.electionDeadline = core.now + core.role.patienceMs;
+    // §5.2: granting a vote counts as hearing from somebody; give the candidate its time. A hasty
+    // patience would end before this vote is on two disks, and start a rival round.
+    const patienceMs = core.hasty ? core.config.hastyRoundMs : 0;
+    if (core.role.kind === 'follower') {
+      core.role.electionDeadline = core.now + Math.max(patienceMs, core.role.patienceMs);
+    }
   }
   core.out.messagesOnceDurable.push({
     type: 'vote-response',
