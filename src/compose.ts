@@ -42,7 +42,7 @@ export interface RunningInstance {
 export async function startInstance(options: ComposeOptions): Promise<RunningInstance> {
   const { folder, id, version, onTrouble } = options;
   const roster = loadRoster(folder);
-  const member = roster.nodes.find((node) => node.id === id);
+  const member = roster.nodes.find((entry) => entry.id === id);
   if (member === undefined) {
     throw new SwarmError(
       'UNKNOWN_NODE',

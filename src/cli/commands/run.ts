@@ -1,12 +1,7 @@
 import { Command } from 'commander';
-import { type FoundingOptions, foundingOptions } from '../founding-options.ts';
-import { dirOption, jsonOption, type PlaceOptions } from '../options.ts';
-
-export interface RunOptions extends PlaceOptions, FoundingOptions {
-  readonly json?: true;
-  readonly keep?: true;
-  readonly resume?: true;
-}
+import { foundingOptions } from '../founding-options.ts';
+import { dirOption, jsonOption } from '../options.ts';
+import type { RunOptions } from '../run/run-options.ts';
 
 /** The main job: start a swarm, elect, work through a task file, report, stop. */
 export function runCommand(): Command {

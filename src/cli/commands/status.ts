@@ -1,10 +1,6 @@
 import { Command } from 'commander';
-import { dirOption, jsonOption, parseDuration, type ReachOptions, timeoutOption } from '../options.ts';
-
-export interface StatusOptions extends ReachOptions {
-  readonly watch?: true;
-  readonly interval: number;
-}
+import { dirOption, jsonOption, parseDuration, timeoutOption } from '../options.ts';
+import type { StatusOptions } from '../service/service-options.ts';
 
 /** Who coordinates, who votes, who lags, what is left. */
 export function statusCommand(): Command {

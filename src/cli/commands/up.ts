@@ -1,11 +1,7 @@
 import { Command } from 'commander';
-import { type FoundingOptions, foundingOptions } from '../founding-options.ts';
-import { dirOption, jsonOption, type PlaceOptions } from '../options.ts';
-
-export interface UpOptions extends PlaceOptions, FoundingOptions {
-  readonly foreground?: true;
-  readonly json?: true;
-}
+import { foundingOptions } from '../founding-options.ts';
+import { dirOption, jsonOption } from '../options.ts';
+import type { UpOptions } from '../service/service-options.ts';
 
 /** A swarm that stays: detached from the terminal unless `--foreground`. */
 export function upCommand(): Command {

@@ -19,7 +19,6 @@ import {
   saveRunOrder,
 } from '../../swarm/run-folder.ts';
 import { checkCapabilities, checkWork, readTaskFile } from '../../swarm/task-file.ts';
-import type { RunOptions } from '../commands/run.ts';
 import { planFromOptions } from '../founding-options.ts';
 import { NODE_COMMAND } from '../node-command.ts';
 import { packageVersion } from '../package-version.ts';
@@ -28,6 +27,7 @@ import { paintFor } from '../view/paint.ts';
 import { type RunReport, reportJson, reportLines } from '../view/run-report.ts';
 import { Interrupts } from './interrupts.ts';
 import { openRunDisplay, type RunDisplay } from './run-display.ts';
+import type { RunOptions } from './run-options.ts';
 import { RunSession } from './run-session.ts';
 
 const CENSUS_TIMEOUT_MS = 1_000;

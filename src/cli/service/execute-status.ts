@@ -4,12 +4,12 @@ import { type Census, type NodeJson, takeCensus } from '../../swarm/census.ts';
 import { SwarmClient } from '../../swarm/client.ts';
 import type { SwarmFolder } from '../../swarm/layout.ts';
 import type { Overview } from '../../swarm/port.ts';
-import type { StatusOptions } from '../commands/status.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine, reachableFolder } from '../reach.ts';
 import { EXIT } from '../report-error.ts';
 import { paintFor } from '../view/paint.ts';
 import { type Column, table } from '../view/table.ts';
+import type { StatusOptions } from './service-options.ts';
 
 const CENSUS_TIMEOUT_MS = 2_000;
 const CLEAR_SCREEN = '\u001B[H\u001B[2J';

@@ -7,12 +7,12 @@ import { type Census, takeCensus } from '../../swarm/census.ts';
 import { launchSwarm, supervisorOf } from '../../swarm/launch.ts';
 import { locateProject, prepareStateFolder, type SwarmFolder, swarmFolder } from '../../swarm/layout.ts';
 import { createSwarm, loadRoster } from '../../swarm/roster.ts';
-import type { UpOptions } from '../commands/up.ts';
 import { planFromOptions } from '../founding-options.ts';
 import { NODE_COMMAND, RAFT_MANAGER } from '../node-command.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine } from '../reach.ts';
 import { Interrupts } from '../run/interrupts.ts';
+import type { UpOptions } from './service-options.ts';
 
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;

@@ -1,0 +1,12 @@
+import type { FoundingOptions } from '../founding-options.ts';
+import type { PlaceOptions, ReachOptions } from '../options.ts';
+
+export interface UpOptions extends PlaceOptions, FoundingOptions {
+  readonly foreground?: true;
+  readonly json?: true;
+}
+
+export interface StatusOptions extends ReachOptions {
+  readonly watch?: true;
+  readonly interval: number;
+}
