@@ -26,3 +26,17 @@ test('behaves as a sorted list of distinct slots', () => {
     { numRuns: 30 },
   );
 });
+
+test.each([
+  { why: 'from the front', next: (set: OrderedSet) => set.first(), from: 1, to: 2_000 },
+  { why: 'from the back', next: (set: OrderedSet) => set.last(), from: 2_000, to: 1 },
+])('is emptied in order $why', ({ next, from, to }) => {
+  const set = new OrderedSet();
+  for (let minor = 1; minor <= 2_000; minor++) set.add({ major: 0, minor, id: `${minor}` });
+  const taken: number[] = [];
+  for (let slot = next(set); slot !== undefined; slot = next(set)) {
+    set.delete(slot);
+    taken.push(slot.minor);
+  }
+  expect([set.size, taken.length, taken[0], taken[1_999]]).toEqual([0, 2_000, from, to]);
+});
