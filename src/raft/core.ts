@@ -17,6 +17,8 @@ export interface Follower {
   /** How long this node bears silence; drawn anew with each leader. */
   patienceMs: Millis;
   electionDeadline: Millis;
+  /** Its turn to stand came while its disk was slow, and it left the turn to others. */
+  gaveWay: boolean;
 }
 
 /** A round of pre-votes (thesis §9.6) or of votes (§5.2). */
@@ -95,7 +97,9 @@ export interface Durability {
   completed: number;
   durableIndex: LogIndex;
   /** Last index each write under way reaches, clamped when the log is cut below it. */
-  pending: { readonly sequence: number; lastIndex: LogIndex }[];
+  pending: { readonly sequence: number; readonly issuedAt: Millis; lastIndex: LogIndex }[];
+  /** How long the write took that completed last. */
+  lastWriteMs: Millis;
 }
 
 /** Effects gathered during one step. */
@@ -131,6 +135,7 @@ export function createCore(options: CoreOptions): Core {
     leaderContactAt: undefined,
     patienceMs: Number.POSITIVE_INFINITY,
     electionDeadline: Number.POSITIVE_INFINITY,
+    gaveWay: false,
   };
   return {
     id: options.id,
@@ -145,7 +150,7 @@ export function createCore(options: CoreOptions): Core {
     role,
     lostRounds: 0,
     hasty: false,
-    durability: { issued: 0, completed: 0, durableIndex: log.lastIndex, pending: [] },
+    durability: { issued: 0, completed: 0, durableIndex: log.lastIndex, pending: [], lastWriteMs: 0 },
     out: emptyOutbox(INDEX_ZERO),
   };
 }
@@ -208,8 +213,15 @@ export function noteDurable(core: Core, sequence: number): void {
   durability.completed = Math.max(durability.completed, sequence);
   while (durability.pending[0] !== undefined && durability.pending[0].sequence <= sequence) {
     durability.durableIndex = durability.pending[0].lastIndex;
+    durability.lastWriteMs = core.now - durability.pending[0].issuedAt;
     durability.pending.shift();
   }
+}
+
+/** How long the own disk takes for a write by now, as far as it is known. */
+export function writeLatency(core: Core): Millis {
+  const { pending, lastWriteMs } = core.durability;
+  return pending[0] === undefined ? lastWriteMs : Math.max(lastWriteMs, core.now - pending[0].issuedAt);
 }
 
 /** The number the write of the step under way has, or would have. */
@@ -240,7 +252,7 @@ function takeWrite(core: Core): LogWrite | undefined {
   const { out, durability } = core;
   if (!out.hardStateChanged && out.truncateFrom === undefined && out.appended.length === 0) return undefined;
   durability.issued += 1;
-  durability.pending.push({ sequence: durability.issued, lastIndex: core.log.lastIndex });
+  durability.pending.push({ sequence: durability.issued, issuedAt: core.now, lastIndex: core.log.lastIndex });
   return {
     sequence: durability.issued,
     hardState: out.hardStateChanged ? { term: core.term, votedFor: core.votedFor } : undefined,

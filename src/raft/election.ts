@@ -1,9 +1,9 @@
 import type { Millis, NodeId, Term } from '../protocol/ids.ts';
 import type { VoteRequest } from '../protocol/message.ts';
 import { isVoter } from '../protocol/state.ts';
-import { type Core, castVote, enterTerm, type Follower } from './core.ts';
+import { type Core, castVote, enterTerm, type Follower, writeLatency } from './core.ts';
 import { voteResult } from './quorum.ts';
-import { electionPatience } from './timeouts.ts';
+import { electionPatience, lastResortDelay } from './timeouts.ts';
 
 /** Follows `leaderId` (or nobody known) in `term`, which may be the present one. §5.1 */
 export function becomeFollower(core: Core, term: Term, leaderId: NodeId | undefined): void {
@@ -22,6 +22,7 @@ export function followerRole(core: Core, leaderId: NodeId | undefined): Follower
     leaderContactAt: undefined,
     patienceMs,
     electionDeadline: core.now + patienceMs,
+    gaveWay: false,
   };
 }
 
@@ -128,6 +129,17 @@ export function hasten(core: Core): void {
   core.lostRounds = 0;
   core.role.patienceMs = electionPatience(core);
   core.role.electionDeadline = Math.min(core.role.electionDeadline, core.now + core.role.patienceMs);
+}
+
+/**
+ * A node whose disk takes longer than an election could still win pre-votes, but never in time the votes
+ * behind them, and meanwhile keep others from standing (hashicorp/raft 503). It lets one turn pass.
+ */
+export function givesWay(core: Core, follower: Follower): boolean {
+  if (follower.gaveWay || writeLatency(core) < core.config.electionTimeoutMinMs) return false;
+  follower.gaveWay = true;
+  follower.electionDeadline = core.now + lastResortDelay(core.config);
+  return true;
 }
 
 /** True when this node and the peers its links reach could elect a leader. */

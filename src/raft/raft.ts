@@ -8,6 +8,7 @@ import {
   answerVoteRequest,
   becomeFollower,
   electionDeadline,
+  givesWay,
   hasten,
   isLeaderProtected,
   reachesQuorum,
@@ -105,7 +106,7 @@ function onTick(core: Core): void {
   const { role } = core;
   if (role.kind === 'leader') onLeaderTick(core, role);
   else if (role.kind === 'follower') {
-    if (core.now >= electionDeadline(core, role)) startPreVote(core);
+    if (core.now >= electionDeadline(core, role) && !givesWay(core, role)) startPreVote(core);
   } else if (core.now >= role.roundDeadline) loseRound(core);
 }
 

@@ -24,9 +24,13 @@ export function electionPatience(core: Core): Millis {
   const { min, max } = range(config, core.hasty);
   const width = (max - min) * 2 ** Math.min(core.lostRounds, config.maxBackoffDoublings);
   const rankDelay = (config.rank * (max - min)) / 8;
-  const lastResortDelay =
-    config.standing === 'last-resort' ? config.lastResortTimeouts * config.electionTimeoutMaxMs : 0;
-  return min + core.random() * width + rankDelay + lastResortDelay;
+  const resortDelay = config.standing === 'last-resort' ? lastResortDelay(config) : 0;
+  return min + core.random() * width + rankDelay + resortDelay;
+}
+
+/** Several election time-outs: whoever is better placed has stood long before they are over. */
+export function lastResortDelay(config: RaftConfig): Millis {
+  return config.lastResortTimeouts * config.electionTimeoutMaxMs;
 }
 
 /** How long one voting round may take before it counts as lost. */
