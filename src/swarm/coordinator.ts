@@ -1,3 +1,4 @@
+import type { Millis } from '../protocol/ids.ts';
 import type { TaskCommand } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
 
@@ -9,11 +10,15 @@ export interface CoordinatorOptions {
   readonly machine: TaskMachine;
   /** Brings one command to the log; false when it did not get there. No retries: the next look decides anew. */
   propose(command: TaskCommand): Promise<boolean>;
+  /** How long each other node has been silent, as far as the leader knows. */
+  silences(): readonly { readonly id: string; readonly silentMs: Millis }[];
 }
 
 /** Sessions of clients that said nothing for so long are closed through the log. */
 const SESSION_IDLE_MS = 60 * 60 * 1000;
 const SWEEP_INTERVAL_MS = 500;
+/** A node that is silent for so long gets no more work until it registers again. */
+const INSTANCE_SILENCE_MS = 10_000;
 /** After a proposal that failed. */
 const PAUSE_MS = 100;
 
@@ -24,7 +29,6 @@ const PAUSE_MS = 100;
  */
 export class Coordinator {
   readonly #options: CoordinatorOptions;
-  readonly #leased = new Set<string>();
   #reign: AbortController | undefined;
   #planning = false;
   #planAgain = false;
@@ -45,6 +49,7 @@ export class Coordinator {
       this.#expireLeases(leases);
       this.#expireReservations(reservations);
       this.#expireSessions(sessions);
+      this.#dismissSilent();
     }, SWEEP_INTERVAL_MS);
     this.#reign.signal.addEventListener('abort', () => clearInterval(sweep));
     this.plan();
@@ -56,13 +61,8 @@ export class Coordinator {
     clearTimeout(this.#wakeUp);
   }
 
-  /** Follows the log on every node, so that a new leader knows at once what is leased. */
+  /** Something was applied: there may be work to give out. */
   onApplied(events: readonly TaskEvent[]): void {
-    for (const event of events) {
-      if (event.type !== 'task') continue;
-      if (event.to === 'assigned' || event.to === 'running') this.#leased.add(event.taskId);
-      else this.#leased.delete(event.taskId);
-    }
     if (events.length > 0) this.plan();
   }
 
@@ -103,10 +103,9 @@ export class Coordinator {
   #expireLeases(watch: IdleWatch<number>): void {
     const { machine, propose } = this.#options;
     const held = new Map<string, { readonly taskId: string; readonly lease: Lease }>();
-    for (const taskId of this.#leased) {
-      const record = machine.tasks.get(taskId);
-      const lease = record === undefined ? undefined : leaseOf(record);
-      if (lease !== undefined) held.set(`${taskId} ${lease.fence}`, { taskId, lease });
+    for (const record of machine.leased()) {
+      const lease = leaseOf(record);
+      if (lease !== undefined) held.set(`${record.id} ${lease.fence}`, { taskId: record.id, lease });
     }
     const items = [...held].map(([key, { lease }]) => {
       return { key, version: lease.renewedAt, allowedMs: lease.durationMs };
@@ -141,6 +140,16 @@ export class Coordinator {
       const session = machine.sessions.get(id);
       if (session === undefined) continue;
       void propose({ kind: 'session-expire', sessionId: id, lastIndex: session.lastIndex });
+    }
+  }
+
+  /** Work must not wait for somebody who is gone. Whoever comes back registers again. */
+  #dismissSilent(): void {
+    const { machine, propose, silences } = this.#options;
+    for (const { id, silentMs } of silences()) {
+      const instance = machine.instances.get(id);
+      if (instance === undefined || silentMs < INSTANCE_SILENCE_MS) continue;
+      void propose({ kind: 'unregister', instanceId: id, life: instance.life, cause: 'lost' });
     }
   }
 }

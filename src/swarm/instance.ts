@@ -47,6 +47,8 @@ export class Instance {
     this.#coordinator = new Coordinator({
       machine: options.machine,
       propose: (command) => this.#proposeOnce(command),
+      silences: () =>
+        this.status().peers.map(({ id, lastContactMs }) => ({ id, silentMs: lastContactMs ?? 0 })),
     });
     this.#worker = new Worker({
       ...options,

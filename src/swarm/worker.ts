@@ -56,7 +56,9 @@ export class Worker {
     while (this.#phase === 'joining' && !(await this.#settle(session.execute(command)))) {
       // No quorum yet: an instance has nothing better to do than to go on asking.
     }
+    if (this.#phase === 'leaving') return;
     this.#renewedAt = performance.now();
+    clearInterval(this.#renewal);
     this.#renewal = setInterval(() => void this.#renew(), leaseMs / RENEWALS_PER_LEASE);
   }
 
@@ -83,11 +85,19 @@ export class Worker {
     );
   }
 
-  /** Our own registration is in the log: what is assigned from here on is for this life. */
+  /**
+   * Our own registration is in the log: what is assigned from here on is for this life. Or it is not any
+   * more, because we were silent for too long: what we held is somebody else's, and we ask to be let in again.
+   */
   #onInstance(instanceId: string): void {
     const { machine, life } = this.#options;
-    if (instanceId !== this.#options.instanceId || this.#phase !== 'joining') return;
-    if (machine.instances.get(instanceId)?.life === life) this.#phase = 'working';
+    if (instanceId !== this.#options.instanceId) return;
+    const isRegistered = machine.instances.get(instanceId)?.life === life;
+    if (isRegistered && this.#phase === 'joining') this.#phase = 'working';
+    if (isRegistered || this.#phase !== 'working') return;
+    this.#phase = 'joining';
+    for (const { abort } of this.#held.values()) abort.abort('lost');
+    this.join().catch(this.#options.onTrouble);
   }
 
   #onTask(taskId: string): void {
