@@ -5,7 +5,7 @@ import type { FaultKind, Plan } from './plan.ts';
 import { type SimulationOptions, simulate } from './simulation.ts';
 
 /** Seeds that a broken world may take to be found out. */
-const PATIENCE = 60;
+const PATIENCE = 300;
 
 type Bugs = NonNullable<SimulationOptions['bugs']>;
 

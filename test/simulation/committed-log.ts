@@ -51,6 +51,20 @@ export class CommittedLog {
     );
   }
 
+  /** Node `id` was elected in `term`: no crash may make a majority forget that it voted for it. */
+  checkElection(id: NodeId, term: Term): void {
+    const { voters, durable } = this.#options;
+    const bound = voters.filter((voter) => {
+      const { hardState } = durable(voter);
+      return hardState.term > term || (hardState.term === term && hardState.votedFor === id);
+    });
+    if (bound.length >= majority(voters.length)) return;
+    throw new Violation(
+      'Durable votes',
+      `${id} leads term ${term} by the disks of ${bound.length} of ${voters.length}`,
+    );
+  }
+
   onApplied(id: NodeId, entry: Entry, result: string): void {
     const known = this.#committed[entry.index - 1];
     if (known === undefined) {

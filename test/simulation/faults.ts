@@ -121,7 +121,7 @@ export class Faults {
 
   #strike(kind: FaultKind): void {
     const { chance, swarm } = this.#options;
-    const victim = chance.pick(swarm.ids);
+    const victim = this.#victim();
     switch (kind) {
       case 'partition':
         return this.#partition(chance.some(swarm.ids, 0.5));
@@ -155,6 +155,18 @@ export class Faults {
       default:
         return unreachable(kind);
     }
+  }
+
+  /** Anybody, but half the time a leader: nothing else is so rich in consequences. */
+  #victim(): NodeId {
+    const { chance, swarm } = this.#options;
+    const leaders = this.#leaders();
+    return leaders.length > 0 && chance.happens(0.5) ? chance.pick(leaders) : chance.pick(swarm.ids);
+  }
+
+  #leaders(): readonly NodeId[] {
+    const { swarm } = this.#options;
+    return swarm.ids.filter((id) => swarm.status(id)?.role === 'leader');
   }
 
   #partition(side: readonly NodeId[]): void {
@@ -213,7 +225,7 @@ export class Faults {
   #transfer(): void {
     const { swarm, chance, note } = this.#options;
     const target = chance.happens(0.5) ? undefined : chance.pick(swarm.ids);
-    const leaders = swarm.ids.filter((id) => swarm.status(id)?.role === 'leader');
+    const leaders = this.#leaders();
     const asked = leaders.length === 0 || chance.happens(0.1) ? chance.pick(swarm.ids) : chance.pick(leaders);
     note(asked, `is asked to hand over to ${target ?? 'anybody'}`);
     this.#options.time.schedule({

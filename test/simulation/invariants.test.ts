@@ -70,8 +70,11 @@ function stage() {
         termAt: () => undefined,
       };
     }
+    // Everybody voted for whoever leads the newest term.
+    const newest = term(Math.max(...nodes.map((other) => other.term)));
+    const leader = nodes.find(({ role, term: led }) => role.kind === 'leader' && led === newest);
     return {
-      hardState: { term: node.term, votedFor: node.id },
+      hardState: { term: newest, votedFor: leader?.id ?? node.id },
       lastIndex: node.log.lastIndex,
       termAt: node.log.termAt,
     };
@@ -158,6 +161,15 @@ describe('each promise of the paper is watched', () => {
         check();
         n1.as('follower', 3);
         n2.as('leader', 3);
+        check();
+      },
+    },
+    {
+      why: 'a leader by votes that two of three disks do not know of',
+      promise: /^Durable votes: n1 leads term 3 by the disks of 1 of 3/,
+      act({ nodes: [n1, n2, n3], forgetful, check }) {
+        n1.as('leader', 3);
+        forgetful.add(n2.id).add(n3.id);
         check();
       },
     },

@@ -178,6 +178,7 @@ export class Invariants {
       throw new Violation('Election Safety', `${other} and ${id} both led term ${term}`);
     }
     this.#leaders.set(term, id);
+    this.#committed.checkElection(id, term);
     this.#committed.checkCompleteness(id, term, log);
   }
 

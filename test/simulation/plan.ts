@@ -84,9 +84,9 @@ export function drawPlan(chance: Chance): Plan {
     diskLatency: { min: 0, max: chance.pick([0, 2, 5, 20]) },
     faults: drawFaults(chance),
     faultEveryMs: chance.pick([
-      { min: 50, max: 600 },
-      { min: 200, max: 1500 },
-      { min: 1000, max: 3000 },
+      { min: 20, max: 300 },
+      { min: 100, max: 800 },
+      { min: 300, max: 2000 },
     ]),
     faultPhaseMs: chance.integer(5000, 12_000),
     callEveryMs: { min: 1, max: chance.pick([60, 150, 300]) },
@@ -113,7 +113,7 @@ function drawStandings(chance: Chance, voterCount: number): Standing[] {
 }
 
 function drawTiming(chance: Chance) {
-  const scale = chance.pick([1, 2, 4]);
+  const scale = chance.pick([1, 1, 2, 4]);
   return {
     heartbeatIntervalMs: 25 * scale,
     electionTimeoutMinMs: 250 * scale,
