@@ -2,7 +2,7 @@ import type { Entry } from '../protocol/entry.ts';
 import { INDEX_ZERO, type LogIndex, type Millis, type NodeId, type Term } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
 import type { Message } from '../protocol/message.ts';
-import type { Configuration, HardState, LogWrite } from '../protocol/state.ts';
+import type { Configuration, HardState, LogWrite, Standing } from '../protocol/state.ts';
 import type { RaftConfig } from './config.ts';
 import type { Effects, ProposalReply, ReadReply, TransferReply } from './effects.ts';
 import { RaftLog } from './log.ts';
@@ -49,6 +49,8 @@ export interface Transfer {
 export interface PeerContact {
   lastContactAt: Millis;
   answeredRound: number;
+  /** As its heartbeat answers say; undefined before the first. */
+  standing: Standing | undefined;
   /** Commit index this peer has been told. */
   toldCommit: LogIndex;
 }

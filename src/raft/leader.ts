@@ -2,7 +2,7 @@ import { type Entry, entrySize, NO_DATA } from '../protocol/entry.ts';
 import type { LogIndex, Millis, NodeId } from '../protocol/ids.ts';
 import type { AppendResponse, HeartbeatResponse } from '../protocol/message.ts';
 import { members } from '../protocol/state.ts';
-import { appendToLog, type Core, type Leader } from './core.ts';
+import { appendToLog, type Core, type Leader, type PeerContact } from './core.ts';
 import { becomeFollower } from './election.ts';
 import { initialProgress, onAccepted, onHeartbeatAnswered, onRejected, toProbe } from './progress.ts';
 import { quorumValue } from './quorum.ts';
@@ -16,9 +16,7 @@ export function becomeLeader(core: Core): void {
   const leader: Leader = {
     kind: 'leader',
     progress: new Map(peers.map((id) => [id, initialProgress(core.log.lastIndex)])),
-    contacts: new Map(
-      peers.map((id) => [id, { lastContactAt: core.now, answeredRound: 0, toldCommit: 0 as LogIndex }]),
-    ),
+    contacts: new Map(peers.map((id) => [id, initialContact(core)])),
     heartbeatDeadline: core.now + core.config.heartbeatIntervalMs,
     round: 0,
     reads: [],
@@ -30,6 +28,11 @@ export function becomeLeader(core: Core): void {
   core.hasty = false;
   core.lostRounds = 0;
   appendAsLeader(core, leader, [noop(core)]);
+}
+
+/** As if heard just now: a quorum has voted, and check-quorum needs somewhere to count from. */
+function initialContact(core: Core): PeerContact {
+  return { lastContactAt: core.now, answeredRound: 0, standing: undefined, toldCommit: 0 as LogIndex };
 }
 
 function noop(core: Core): Entry {
@@ -82,6 +85,7 @@ export function onHeartbeatResponse(core: Core, leader: Leader, response: Heartb
   if (progress === undefined || contact === undefined) return;
   noteContact(core, leader, response.from);
   contact.answeredRound = Math.max(contact.answeredRound, response.round);
+  contact.standing = response.standing;
   releaseReads(core, leader);
   leader.progress.set(response.from, onHeartbeatAnswered(progress));
   if (progress.mode === 'probe') replicateTo(core, leader, response.from);

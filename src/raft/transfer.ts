@@ -3,15 +3,15 @@ import type { HeartbeatResponse } from '../protocol/message.ts';
 import { isVoter } from '../protocol/state.ts';
 import type { Core, Leader } from './core.ts';
 
-/** Begins to hand leadership to `target`, or to the voter that has caught up furthest. Thesis §3.10 */
+/** Begins to hand leadership to `target`, or to the voter best placed to take it. Thesis §3.10 */
 export function startTransfer(core: Core, leader: Leader, target: NodeId | undefined): void {
   if (leader.transfer !== undefined) {
     refuse(core, `a hand-over to ${leader.transfer.target} is under way`);
     return;
   }
-  const chosen = target ?? mostCaughtUpVoter(core, leader);
+  const chosen = target ?? bestSuccessor(core, leader);
   if (chosen === undefined) {
-    refuse(core, 'there is no other voter');
+    refuse(core, 'there is no other voter that would stand for election');
   } else if (chosen === core.id || !isVoter(core.membership, chosen) || !leader.progress.has(chosen)) {
     refuse(core, `${chosen} is not another voter of this swarm`);
   } else {
@@ -24,22 +24,25 @@ function refuse(core: Core, reason: string): void {
   core.out.transfer = { kind: 'refused', code: 'TRANSFER_FAILED', reason };
 }
 
-function mostCaughtUpVoter(core: Core, leader: Leader): NodeId | undefined {
-  let best: NodeId | undefined;
-  let bestRank = -1;
-  for (const [id, progress] of leader.progress) {
-    if (!isVoter(core.membership, id)) continue;
-    // Somebody who was heard lately takes over sooner than somebody with a longer log who is gone.
+/** In reach before out of reach, eligible before last resort, then whoever holds most of the log. */
+function bestSuccessor(core: Core, leader: Leader): NodeId | undefined {
+  let best: { readonly id: NodeId; readonly merits: Merits } | undefined;
+  for (const [id, { matchIndex }] of leader.progress) {
     const contact = leader.contacts.get(id);
-    const alive =
-      contact !== undefined && core.now - contact.lastContactAt < core.config.electionTimeoutMinMs;
-    const rank = progress.matchIndex + (alive ? Number.MAX_SAFE_INTEGER / 2 : 0);
-    if (rank > bestRank) {
-      best = id;
-      bestRank = rank;
-    }
+    if (contact === undefined || contact.standing === 'never' || !isVoter(core.membership, id)) continue;
+    // Somebody who was heard lately takes over sooner than somebody with a longer log who is gone.
+    const isInReach = core.now - contact.lastContactAt < core.config.electionTimeoutMinMs;
+    const merits: Merits = [isInReach ? 1 : 0, contact.standing === 'last-resort' ? 0 : 1, matchIndex];
+    if (best === undefined || outranks(merits, best.merits)) best = { id, merits };
   }
-  return best;
+  return best?.id;
+}
+
+type Merits = readonly [reach: number, standing: number, matchIndex: number];
+
+function outranks(left: Merits, right: Merits): boolean {
+  const differs = left.findIndex((merit, at) => merit !== right[at]);
+  return differs >= 0 && (left[differs] ?? 0) > (right[differs] ?? 0);
 }
 
 /** Sends `timeout-now` as soon as the target holds the whole log. */
