@@ -191,6 +191,16 @@ export class Cluster {
     this.leading(name);
   }
 
+  /** `name` campaigns until it leads; nothing that it says as a leader is delivered yet. */
+  campaign(name: string): void {
+    const ballot = ['pre-vote-request', 'pre-vote-response', 'vote-request', 'vote-response'] as const;
+    for (let rounds = 0; this.role(name) !== 'leader'; rounds++) {
+      invariant(rounds < 20, `${name} is not elected`);
+      this.tick(name);
+      for (let turns = 0; turns < 3; turns++) for (const type of ballot) this.deliver({ type });
+    }
+  }
+
   // The wire
 
   /** Delivers what lies on the wire now and matches, in order; not what comes of it. Returns it. */
