@@ -17,7 +17,7 @@ export interface AgentPlace {
   readonly path: string;
 }
 
-interface RegisteredAgent {
+export interface RegisteredAgent {
   readonly definition: AgentDefinition;
   readonly owner: AgentOwner;
 }
