@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { AgentDefinition } from '../agents/definition.ts';
 import type { ProjectFolder } from '../swarm/layout.ts';
 import type { Roster } from '../swarm/roster.ts';
-import { collect, parseDuration, parseInteger } from './options.ts';
+import { collect, parseInteger, parseTime } from './options.ts';
 
 /** Options of the two commands that make a swarm: `run` and `up`. */
 export interface FoundingOptions {
@@ -32,7 +32,7 @@ export function foundingOptions(): Option[] {
       .argParser(parseInteger(0, 65_535))
       .default(0),
     new Option('--lease <time>', 'how long a silent worker keeps its task')
-      .argParser(parseDuration)
+      .argParser(parseTime)
       .default(300_000, '5m'),
     new Option('--require-hooks', 'refuse to work without the hooks of the agent files'),
   ];

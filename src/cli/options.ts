@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from '../protocol/duration.ts';
 
 /** Options that several commands share. */
 
@@ -18,16 +19,15 @@ export const jsonOption = (): Option => new Option('--json', 'print JSON and not
 
 export const timeoutOption = (): Option =>
   new Option('--timeout <time>', 'how long to wait for the swarm, e.g. 5s')
-    .argParser(parseDuration)
+    .argParser(parseTime)
     .default(10_000, '10s');
 
-/** Milliseconds of `500ms`, `30s`, `5m`, `1h`, or plain seconds. */
-export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
-  if (match === null) throw new InvalidArgumentError('expected a time such as 500ms, 30s, 5m or 1h');
-  const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1_000;
-  const milliseconds = Math.round(Number(match[1]) * unit);
-  if (milliseconds < 1) throw new InvalidArgumentError('expected more than no time');
+/** An option's time in ms: plain seconds, or with a unit. */
+export function parseTime(text: string): number {
+  const milliseconds = parseDuration(/^\d/.test(text) && !Number.isNaN(Number(text)) ? Number(text) : text);
+  if (milliseconds === undefined || milliseconds < 1) {
+    throw new InvalidArgumentError('expected a time such as 500ms, 30s, 5m or 1h');
+  }
   return milliseconds;
 }
 

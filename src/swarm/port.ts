@@ -1,7 +1,7 @@
 import type { NodeStatus } from '../node/port.ts';
 import type { ResultValues, TaskCommand } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
-import type { TaskJson, TaskState } from '../tasks/task.ts';
+import type { StateCounts, TaskJson } from '../tasks/task.ts';
 
 /** What somebody may ask. All but `status` are linearizable: they see everything acknowledged before. */
 export type Query =
@@ -15,7 +15,7 @@ export type Query =
 /** What the log says at one index, as far as all nodes agree on it. */
 export interface Overview {
   readonly paused: string | null;
-  readonly counts: Readonly<Record<TaskState, number>>;
+  readonly counts: StateCounts;
   readonly instances: readonly {
     readonly id: string;
     readonly agent: string;

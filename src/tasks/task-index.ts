@@ -1,7 +1,7 @@
 import { invariant } from '../protocol/invariant.ts';
 import type { Priority } from './command.ts';
 import { OrderedSet, type Slot } from './ordered-set.ts';
-import { isFinished, leaseOf, type TaskRecord, type TaskState } from './task.ts';
+import { isFinished, leaseOf, noTasks, type TaskRecord } from './task.ts';
 
 /** Ready tasks that need the same capabilities, best first. */
 export interface ReadyGroup {
@@ -17,16 +17,7 @@ const RANK: Readonly<Record<Priority, number>> = { critical: 0, high: 1, medium:
  * builds it anew.
  */
 export class TaskIndex {
-  readonly counts: Record<TaskState, number> = {
-    queued: 0,
-    assigned: 0,
-    running: 0,
-    completed: 0,
-    failed: 0,
-    cancelled: 0,
-    blocked: 0,
-    parked: 0,
-  };
+  readonly counts = noTasks();
   /** By the capabilities asked for, so that a task nobody is able to do costs nothing. */
   readonly ready = new Map<string, ReadyGroup>();
   /** Ready but for `notBefore`, by that time. Exact after `setClock`, as `ready` is. */

@@ -111,6 +111,27 @@ export function leaseOf(record: TaskRecord): Lease | undefined {
   return phase.state === 'assigned' || phase.state === 'running' ? phase.lease : undefined;
 }
 
+/** One number a state. */
+export type StateCounts = Readonly<Record<TaskState, number>>;
+
+export function noTasks(): Record<TaskState, number> {
+  return {
+    queued: 0,
+    assigned: 0,
+    running: 0,
+    completed: 0,
+    failed: 0,
+    cancelled: 0,
+    blocked: 0,
+    parked: 0,
+  };
+}
+
+/** True when the task stays as it is unless somebody steps in or a dependency comes back. */
+export function isSettled(state: TaskState): boolean {
+  return isFinished(state) || state === 'blocked' || state === 'parked';
+}
+
 /** True when nothing but a person's `retry` can move the task again. */
 export function isFinished(state: TaskState): boolean {
   return state === 'completed' || state === 'failed' || state === 'cancelled';

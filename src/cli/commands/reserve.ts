@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { dirOption, jsonOption, parseDuration, parseInteger, timeoutOption } from '../options.ts';
+import { dirOption, jsonOption, parseInteger, parseTime, timeoutOption } from '../options.ts';
 import type { FenceOptions, ReserveOptions } from '../tasks/task-options.ts';
 
 const MAX_FENCE = Number.MAX_SAFE_INTEGER;
@@ -13,7 +13,7 @@ export function reserveCommand(): Command {
     .option('--shared', 'others may share it; default: exclusive')
     .option('--task <id>', 'made under the lease of this task, and ends with it')
     .option('--fence <n>', 'with --task: the fence of its lease', parseInteger(1, MAX_FENCE))
-    .option('--lease <time>', 'how long you may be silent', parseDuration)
+    .option('--lease <time>', 'how long you may be silent', parseTime)
     .option('--id <id>', 'name of the reservation (default: a fresh one)')
     .option('--list', 'show what is reserved')
     .addOption(jsonOption())

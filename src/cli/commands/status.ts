@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { dirOption, jsonOption, parseDuration, timeoutOption } from '../options.ts';
+import { dirOption, jsonOption, parseTime, timeoutOption } from '../options.ts';
 import type { StatusOptions } from '../service/service-options.ts';
 
 /** Who coordinates, who votes, who lags, what is left. */
@@ -7,7 +7,7 @@ export function statusCommand(): Command {
   return new Command('status')
     .description('nodes, roles, term, coordinator, lag, health, and how many tasks are where')
     .option('--watch', 'show it again and again until Ctrl-C')
-    .option('--interval <time>', 'with --watch: how often', parseDuration, 1_000)
+    .option('--interval <time>', 'with --watch: how often', parseTime, 1_000)
     .addOption(jsonOption())
     .addOption(dirOption())
     .addOption(timeoutOption())

@@ -3,8 +3,8 @@ import {
   collect,
   dirOption,
   jsonOption,
-  parseDuration,
   parseInteger,
+  parseTime,
   type ReachOptions,
   timeoutOption,
 } from '../options.ts';
@@ -51,7 +51,7 @@ function lookCommands(): Command[] {
       )
       .option('--priority <priority>', 'critical, high, medium, normal or low')
       .option('--depends-on <id>', 'only after this task; may be given several times', collect)
-      .option('--task-timeout <time>', 'how long one attempt may take', parseDuration)
+      .option('--task-timeout <time>', 'how long one attempt may take', parseTime)
       .option('--retries <n>', 'extra attempts after a failure', parseInteger(0, 99))
       .option('--env <name=value>', 'variable of the task; may be given several times', collect)
       .option('--gate <who>', 'waits until somebody approves it')
@@ -99,8 +99,8 @@ function workCommands(): Command[] {
       .argument('[id]')
       .option('--as <name>', 'who takes it (default: RAFT_MANAGER_AGENT, else user and host)')
       .option('--capabilities <capability>', 'what you are able to do; may be given several times', collect)
-      .option('--lease <time>', 'how long you may be silent', parseDuration)
-      .option('--wait <time>', 'how long to wait for one to become ready', parseDuration)
+      .option('--lease <time>', 'how long you may be silent', parseTime)
+      .option('--wait <time>', 'how long to wait for one to become ready', parseTime)
       .addHelpText(
         'after',
         '\nExample:\n  raft-manager task claim --as reviewer --capabilities review --json',

@@ -3,7 +3,7 @@ import type { SwarmClient } from '../../swarm/client.ts';
 import type { Notice } from '../../swarm/port.ts';
 import type { RunOrder } from '../../swarm/run-folder.ts';
 import type { Supervisor } from '../../swarm/supervisor.ts';
-import type { TaskJson, TaskState } from '../../tasks/task.ts';
+import { isSettled, type TaskJson, type TaskState } from '../../tasks/task.ts';
 import type { RunDisplay } from './run-display.ts';
 
 interface RunSessionOptions {
@@ -13,8 +13,6 @@ interface RunSessionOptions {
   readonly supervisor: Supervisor;
 }
 
-/** States in which a task stays unless somebody steps in. */
-const SETTLED: ReadonlySet<TaskState> = new Set(['completed', 'failed', 'cancelled', 'blocked', 'parked']);
 /** A cold swarm on a busy machine may take its time to elect. */
 const PATIENCE_MS = 60_000;
 /** After Ctrl-C running tasks may come to their end within this; then they are handed back. */
@@ -100,7 +98,7 @@ export class RunSession {
   #note(tasks: readonly TaskJson[]): void {
     for (const { id, state } of tasks) this.#states.set(id, state);
     const { order, supervisor } = this.#options;
-    if (order.tasks.every(({ id }) => SETTLED.has(this.#states.get(id) ?? 'queued'))) this.#resolveSettled();
+    if (order.tasks.every(({ id }) => isSettled(this.#states.get(id) ?? 'queued'))) this.#resolveSettled();
     if (this.#activeCount() === 0) this.#idle?.();
     if (supervisor.pids().size === 0) {
       this.#rejectSettled(new SwarmError('NO_QUORUM', 'every instance of the swarm is down'));

@@ -4,6 +4,7 @@ import { type Census, type NodeJson, takeCensus } from '../../swarm/census.ts';
 import { SwarmClient } from '../../swarm/client.ts';
 import type { SwarmFolder } from '../../swarm/layout.ts';
 import type { Overview } from '../../swarm/port.ts';
+import { noTasks } from '../../tasks/task.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine, reachableFolder } from '../reach.ts';
 import { EXIT } from '../report-error.ts';
@@ -13,19 +14,6 @@ import type { StatusOptions } from './service-options.ts';
 
 const CENSUS_TIMEOUT_MS = 2_000;
 const CLEAR_SCREEN = '\u001B[H\u001B[2J';
-
-type Tasks = Overview['counts'];
-
-const NO_TASKS: Tasks = {
-  queued: 0,
-  assigned: 0,
-  running: 0,
-  completed: 0,
-  failed: 0,
-  cancelled: 0,
-  blocked: 0,
-  parked: 0,
-};
 
 const COLUMNS: readonly Column<NodeJson>[] = [
   { title: 'NODE', value: ({ id }) => id, least: 12 },
@@ -70,7 +58,7 @@ async function lookOver(folder: SwarmFolder, timeoutMs: number): Promise<Overvie
 }
 
 function show(census: Census, overview: Overview | undefined, { json, watch }: StatusOptions): void {
-  const tasks = overview?.counts ?? NO_TASKS;
+  const tasks = overview?.counts ?? noTasks();
   if (json) {
     printJson({ ...census, paused: overview?.paused ?? null, tasks, stateHash: overview?.stateHash ?? null });
     return;

@@ -1,5 +1,5 @@
 import { SwarmClient } from '../../swarm/client.ts';
-import type { TaskJson, TaskState } from '../../tasks/task.ts';
+import { isSettled, type TaskJson } from '../../tasks/task.ts';
 import type { ReachOptions } from '../options.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine, reachableFolder } from '../reach.ts';
@@ -7,8 +7,6 @@ import { EXIT } from '../report-error.ts';
 import { runLine } from '../view/run-lines.ts';
 import { RunProgress } from '../view/run-progress.ts';
 import { recordOf } from './records.ts';
-
-const SETTLED: ReadonlySet<TaskState> = new Set(['completed', 'failed', 'cancelled', 'blocked', 'parked']);
 
 /** Follows one task to its end, or all of them until somebody has seen enough. */
 export async function watchTasks(id: string | undefined, options: ReachOptions): Promise<void> {
@@ -19,7 +17,7 @@ export async function watchTasks(id: string | undefined, options: ReachOptions):
   });
   const look = (tasks: readonly TaskJson[]): void => {
     const task = tasks.find((one) => one.id === id);
-    if (task !== undefined && SETTLED.has(task.state)) settle(task);
+    if (task !== undefined && isSettled(task.state)) settle(task);
   };
   const client: SwarmClient = new SwarmClient({
     folder: await reachableFolder(options),

@@ -1,6 +1,6 @@
 import type { Notice } from '../../swarm/port.ts';
 import type { TaskEvent } from '../../tasks/event.ts';
-import type { TaskJson, TaskState } from '../../tasks/task.ts';
+import { noTasks, type StateCounts, type TaskJson } from '../../tasks/task.ts';
 import type { OutputLine, RunEvent, RunView } from './run-view.ts';
 import { plainLines } from './text.ts';
 
@@ -110,17 +110,8 @@ export class RunProgress {
   }
 }
 
-export function countStates(tasks: readonly TaskJson[]): Readonly<Record<TaskState, number>> {
-  const counts: Record<TaskState, number> = {
-    queued: 0,
-    assigned: 0,
-    running: 0,
-    completed: 0,
-    failed: 0,
-    cancelled: 0,
-    blocked: 0,
-    parked: 0,
-  };
+export function countStates(tasks: readonly TaskJson[]): StateCounts {
+  const counts = noTasks();
   for (const { state } of tasks) counts[state] += 1;
   return counts;
 }

@@ -1,8 +1,8 @@
+import { parseDuration } from '../../protocol/duration.ts';
 import { isId } from '../../protocol/ids.ts';
 import * as limits from '../../protocol/limits.ts';
 import type { Priority, TaskSpec } from '../../tasks/command.ts';
 import type { MapEntry, Problem, Value } from './document.ts';
-import { parseDuration } from './duration.ts';
 import { quoted, suggestion } from './words.ts';
 
 export interface Placed {
