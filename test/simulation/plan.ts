@@ -7,7 +7,7 @@ import type { Chance } from './chance.ts';
 import type { Weather } from './network.ts';
 import type { Skew } from './virtual-time.ts';
 
-export const FAULT_KINDS = [
+const FAULT_KINDS = [
   'partition',
   'isolate',
   'one-way',
@@ -151,7 +151,10 @@ function drawHandicap(
 ): Handicap | undefined {
   const spare = voters.length - majority(voters.length);
   if (spare === 0 || standings.includes('never') || chance.happens(0.4)) return undefined;
-  const kind = chance.pick(HANDICAPS);
+  // A node with a stuck disk still wins pre-votes and begins terms. Where only nodes of last resort could
+  // lead, each new term sends them back to the start of their long wait, so no bounded time is promised.
+  const isReluctant = standings.includes('last-resort');
+  const kind = chance.pick(isReluctant ? HANDICAPS.filter((each) => each !== 'stuck-disk') : HANDICAPS);
   const shuffled = chance.shuffle(voters);
   return { kind, nodes: shuffled.slice(0, kind === 'parted' ? 2 : chance.integer(1, spare)) };
 }

@@ -146,6 +146,7 @@ class Run implements World {
       if (event.owner !== undefined) invariants.check(event.owner);
       // A graceful stop is made of promises; nothing else in a node is.
       if (swarm.hasPromises) await new Promise((resolve) => setImmediate(resolve));
+      swarm.rethrow();
     }
     return 'done';
   }

@@ -47,6 +47,7 @@ export class SimulatedSwarm {
   readonly #processes = new Map<NodeId, Process>();
   /** Processes whose disk will refuse them. */
   readonly #failing = new Set<NodeId>();
+  readonly #stopFailures: unknown[] = [];
   #stopping = 0;
 
   constructor(options: SwarmOptions) {
@@ -163,9 +164,14 @@ export class SimulatedSwarm {
         if (this.#processes.get(id) === process) this.#remove(id);
       },
       (error: unknown) => {
-        throw error;
+        this.#stopFailures.push(error);
       },
     );
+  }
+
+  /** Throws what went wrong in a graceful stop, where nobody else could. */
+  rethrow(): void {
+    if (this.#stopFailures.length > 0) throw this.#stopFailures.shift();
   }
 
   pause(id: NodeId): void {
