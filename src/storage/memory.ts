@@ -28,7 +28,8 @@ export class MemoryDisk {
 
   /** Makes one write durable. */
   commit(write: LogWrite): void {
-    if (write.truncateFrom !== undefined) this.#entries.length = write.truncateFrom - 1;
+    const { truncateFrom } = write;
+    if (truncateFrom !== undefined) this.#entries.length = Math.min(this.#entries.length, truncateFrom - 1);
     for (const entry of write.entries) {
       invariant(entry.index === this.#entries.length + 1, `entry ${entry.index} leaves a gap on disk`);
       this.#entries.push(entry);
@@ -95,11 +96,12 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
       sync();
       if (last !== undefined) listener?.onDurable(last.sequence);
     }
-    if (syncing === undefined) {
-      const waiting = idle;
-      idle = [];
-      for (const resolve of waiting) resolve();
-    }
+    if (syncing === undefined) rest();
+  };
+  const rest = (): void => {
+    const waiting = idle;
+    idle = [];
+    for (const resolve of waiting) resolve();
   };
 
   return {
@@ -120,6 +122,7 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
       if (!isCurrent()) return;
       state = 'closed';
       for (const write of [...(syncing ?? []), ...queued].slice(0, survivors)) disk.commit(write);
+      rest();
     },
     get unsynced() {
       return (syncing?.length ?? 0) + queued.length;

@@ -1,27 +1,30 @@
 import { crc32 } from 'node:zlib';
-import { type Entry, type EntryKind, NO_DATA } from '../protocol/entry.ts';
+import type { Entry, EntryKind } from '../protocol/entry.ts';
 import type { ClusterId, LogIndex, NodeId, Term } from '../protocol/ids.ts';
-import type { HardState, LogWrite } from '../protocol/state.ts';
+import { invariant } from '../protocol/invariant.ts';
+import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
+import type { HardState } from '../protocol/state.ts';
 
 /**
- * The bytes of the write-ahead log. All numbers are little-endian.
+ * The bytes of one record of the write-ahead log. Numbers are little-endian.
  *
  * | at | bytes | what |
  * |---|---|---|
  * | 0 | 4 | CRC-32 of everything behind it, header and body |
- * | 4 | 4 | length of the body |
- * | 8 | 1 | kind of record |
- * | 9 | 1 | kind of entry, for entries |
- * | 10 | 1 | 1 on the last record of a group |
- * | 11 | 1 | 0 |
- * | 12 | 4 | group: counts the syncs of a folder's life |
+ * | 4 | 4 | length of the body in bytes |
+ * | 8 | 1 | kind |
+ * | 9 | 1 | flags: 1 = last record of a write, 2 = last record of a group |
+ * | 10 | 6 | group: counts the syncs of a folder's life, from 1 |
  * | 16 | 8 | term |
- * | 24 | 8 | index |
+ * | 24 | 8 | index; of a segment header the version of the format |
  * | 32 | … | body |
  */
 export const RECORD_HEADER_BYTES = 32;
 
 export const WAL_VERSION = 1;
+
+export const END_OF_WRITE = 1;
+export const END_OF_GROUP = 2;
 
 /** Whose log a segment belongs to. */
 export interface Owner {
@@ -30,7 +33,10 @@ export interface Owner {
 }
 
 export type WalRecord =
+  /** Begins every segment. */
   | { readonly kind: 'segment'; readonly version: number; readonly owner: Owner }
+  /** Says nothing but that the group before it is durable. */
+  | { readonly kind: 'mark' }
   | { readonly kind: 'hard-state'; readonly hardState: HardState }
   | { readonly kind: 'truncate'; readonly from: LogIndex }
   | { readonly kind: 'entry'; readonly entry: Entry };
@@ -39,143 +45,166 @@ export type WalRecord =
 export interface PlacedRecord {
   readonly record: WalRecord;
   readonly group: number;
+  readonly endsWrite: boolean;
   readonly endsGroup: boolean;
   /** Offset of the byte behind it. */
   readonly end: number;
 }
 
-const KIND = { segment: 1, 'hard-state': 2, truncate: 3, entry: 4 } as const;
-const ENTRY_KINDS: readonly EntryKind[] = ['noop', 'command', 'config'];
+/** A format's numbers: never given to something else. */
+const SEGMENT = 1;
+const HARD_STATE = 2;
+const TRUNCATE = 3;
+const ENTRY_CODE = { noop: 4, command: 5, config: 6 } as const satisfies Record<EntryKind, number>;
+const MARK = 7;
+const ENTRY_KIND: Readonly<Record<number, EntryKind>> = { 4: 'noop', 5: 'command', 6: 'config' };
 
-/** Encodes writes as one group in one buffer: one write call, one sync. */
-export function encodeGroup(writes: readonly LogWrite[], group: number): Buffer {
-  const buffer = Buffer.allocUnsafe(groupSize(writes));
-  let at = 0;
-  let last = 0;
-  const put = (kind: number, fields: Partial<RecordFields>): void => {
-    last = at;
-    at = putRecord(buffer, at, { kind, group, term: 0, index: 0, entryKind: 0, body: NO_DATA, ...fields });
-  };
-  for (const { hardState, truncateFrom, entries } of writes) {
-    if (truncateFrom !== undefined) put(KIND.truncate, { index: truncateFrom });
-    for (const { data, index, kind, term } of entries) {
-      last = at;
-      at = putRecord(buffer, at, {
-        kind: KIND.entry,
-        group,
-        term,
-        index,
-        entryKind: ENTRY_KINDS.indexOf(kind),
-        body: data,
-      });
-    }
-    if (hardState !== undefined)
-      put(KIND['hard-state'], { term: hardState.term, body: voteBytes(hardState) });
-  }
-  markGroupEnd(buffer, last, at);
-  return buffer;
+/** Entries come in frames, so no body is longer; a length beyond it is not one. */
+const MAX_BODY_BYTES = MAX_FRAME_BYTES;
+
+const TWO_16 = 0x1_0000;
+const TWO_32 = 0x1_0000_0000;
+
+/** Bytes to put records into, and the same bytes as numbers. */
+export interface Target {
+  readonly bytes: Buffer;
+  readonly view: DataView;
 }
 
-/** The record every segment begins with, a group of its own. */
-export function encodeSegmentHeader(owner: Owner, group: number): Buffer {
-  const body = Buffer.from(JSON.stringify({ version: WAL_VERSION, ...owner }));
-  const buffer = Buffer.allocUnsafe(RECORD_HEADER_BYTES + body.length);
-  putRecord(buffer, 0, { kind: KIND.segment, group, term: 0, index: 0, entryKind: 0, body });
-  markGroupEnd(buffer, 0, buffer.length);
-  return buffer;
+export function target(size: number): Target {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
+}
+
+/** Where a record goes, and its place among the writes and groups. */
+export interface Placement {
+  at: number;
+  readonly group: number;
+  flags: number;
+}
+
+// Each `put…` writes one record at `place.at` and moves it behind the record. No object is made per
+// entry: this is the hot path.
+
+export function putEntry(to: Target, place: Placement, { kind, term, index, data }: Entry): void {
+  const body = place.at + RECORD_HEADER_BYTES;
+  to.bytes.set(data, body);
+  putHeader(to, place, ENTRY_CODE[kind], data.byteLength);
+  putInteger(to.view, place.at + 16, term);
+  putInteger(to.view, place.at + 24, index);
+  seal(to, place, body + data.byteLength);
+}
+
+export function putHardState(to: Target, place: Placement, { term, votedFor }: HardState): void {
+  const body = place.at + RECORD_HEADER_BYTES;
+  const length = to.bytes.write(votedFor ?? '', body, 'latin1');
+  putHeader(to, place, HARD_STATE, length);
+  putInteger(to.view, place.at + 16, term);
+  putInteger(to.view, place.at + 24, 0);
+  seal(to, place, body + length);
+}
+
+export function putTruncate(to: Target, place: Placement, from: LogIndex): void {
+  putBodiless(to, place, TRUNCATE, from);
+}
+
+export function putMark(to: Target, place: Placement): void {
+  putBodiless(to, place, MARK, 0);
+}
+
+/** The record every segment begins with, a group of its own. Its layout is the same in every version. */
+export function encodeSegmentHeader({ clusterId, nodeId }: Owner, group: number): Buffer {
+  const names = Buffer.from(`\0${clusterId}${nodeId}`, 'latin1');
+  names[0] = clusterId.length;
+  const to = target(RECORD_HEADER_BYTES + names.length);
+  const place = { at: 0, group, flags: END_OF_WRITE | END_OF_GROUP };
+  to.bytes.set(names, RECORD_HEADER_BYTES);
+  putHeader(to, place, SEGMENT, names.length);
+  putInteger(to.view, 16, 0);
+  putInteger(to.view, 24, WAL_VERSION);
+  seal(to, place, to.bytes.length);
+  return to.bytes;
 }
 
 /** The record at `offset`, or undefined when there is none that is whole and unharmed. */
 export function decodeRecord(bytes: Buffer, offset: number): PlacedRecord | undefined {
   if (offset + RECORD_HEADER_BYTES > bytes.length) return undefined;
-  const end = offset + RECORD_HEADER_BYTES + bytes.readUInt32LE(offset + 4);
-  if (end > bytes.length) return undefined;
+  const kind = bytes[offset + 8] ?? 0;
+  const flags = bytes[offset + 9] ?? 0;
+  if (kind < SEGMENT || kind > MARK || flags > (END_OF_WRITE | END_OF_GROUP)) return undefined;
+  const length = bytes.readUInt32LE(offset + 4);
+  const end = offset + RECORD_HEADER_BYTES + length;
+  if (length > MAX_BODY_BYTES || end > bytes.length) return undefined;
   if (crc32(bytes.subarray(offset + 4, end)) !== bytes.readUInt32LE(offset)) return undefined;
-  const record = readRecord(bytes, offset, end);
-  if (record === undefined) return undefined;
   return {
-    record,
-    group: bytes.readUInt32LE(offset + 12),
-    endsGroup: bytes[offset + 10] === 1,
+    record: readRecord(bytes, offset, end),
+    group: groupAt(bytes, offset),
+    endsWrite: (flags & END_OF_WRITE) !== 0,
+    endsGroup: (flags & END_OF_GROUP) !== 0,
     end,
   };
 }
 
-interface RecordFields {
-  readonly kind: number;
-  readonly group: number;
-  readonly term: number;
-  readonly index: number;
-  readonly entryKind: number;
-  readonly body: Uint8Array;
+/** The group that a record at `offset` would belong to, if there was one. */
+export function groupAt(bytes: Buffer, offset: number): number {
+  return bytes.readUInt16LE(offset + 10) + bytes.readUInt32LE(offset + 12) * TWO_16;
 }
 
-function putRecord(buffer: Buffer, at: number, fields: RecordFields): number {
-  const { kind, group, term, index, entryKind, body } = fields;
-  const end = at + RECORD_HEADER_BYTES + body.length;
-  buffer.writeUInt32LE(body.length, at + 4);
-  buffer.writeUInt32LE(kind | (entryKind << 8), at + 8);
-  buffer.writeUInt32LE(group, at + 12);
-  putInteger(buffer, term, at + 16);
-  putInteger(buffer, index, at + 24);
-  buffer.set(body, at + RECORD_HEADER_BYTES);
-  buffer.writeUInt32LE(crc32(buffer.subarray(at + 4, end)), at);
-  return end;
+function putBodiless(to: Target, place: Placement, kind: number, index: number): void {
+  putHeader(to, place, kind, 0);
+  putInteger(to.view, place.at + 16, 0);
+  putInteger(to.view, place.at + 24, index);
+  seal(to, place, place.at + RECORD_HEADER_BYTES);
 }
 
-function markGroupEnd(buffer: Buffer, at: number, end: number): void {
-  if (end === at) return;
-  buffer[at + 10] = 1;
-  buffer.writeUInt32LE(crc32(buffer.subarray(at + 4, end)), at);
+function putHeader({ view }: Target, { at, group, flags }: Placement, kind: number, length: number): void {
+  invariant(length <= MAX_BODY_BYTES, 'an entry fits a frame');
+  view.setUint32(at + 4, length, true);
+  view.setUint8(at + 8, kind);
+  view.setUint8(at + 9, flags);
+  view.setUint16(at + 10, group % TWO_16, true);
+  view.setUint32(at + 12, Math.floor(group / TWO_16), true);
 }
 
-function readRecord(bytes: Buffer, offset: number, end: number): WalRecord | undefined {
+/** Whole numbers up to 2^53, as two words: a BigInt would be an allocation each. */
+function putInteger(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setUint32(at + 4, Math.floor(value / TWO_32), true);
+}
+
+function seal(to: Target, place: Placement, end: number): void {
+  const { at } = place;
+  to.view.setUint32(at, crc32(to.bytes.subarray(at + 4, end)), true);
+  place.at = end;
+}
+
+function readRecord(bytes: Buffer, offset: number, end: number): WalRecord {
   const term = readInteger(bytes, offset + 16) as Term;
   const index = readInteger(bytes, offset + 24) as LogIndex;
   const body = bytes.subarray(offset + RECORD_HEADER_BYTES, end);
-  switch (bytes[offset + 8]) {
-    case KIND.entry: {
-      const kind = ENTRY_KINDS[bytes[offset + 9] ?? 0];
-      return kind === undefined ? undefined : { kind: 'entry', entry: { index, term, kind, data: body } };
+  const code = bytes[offset + 8] ?? 0;
+  const kind = ENTRY_KIND[code];
+  if (kind !== undefined) return { kind: 'entry', entry: { index, term, kind, data: body } };
+  switch (code) {
+    case HARD_STATE: {
+      const votedFor = body.length === 0 ? undefined : (body.toString('latin1') as NodeId);
+      return { kind: 'hard-state', hardState: { term, votedFor } };
     }
-    case KIND['hard-state']: {
-      const vote = body.toString('utf8');
-      return {
-        kind: 'hard-state',
-        hardState: { term, votedFor: vote === '' ? undefined : (vote as NodeId) },
-      };
-    }
-    case KIND.truncate:
+    case TRUNCATE:
       return { kind: 'truncate', from: index };
-    case KIND.segment: {
-      const { version, clusterId, nodeId } = JSON.parse(body.toString('utf8')) as Owner & { version: number };
-      return { kind: 'segment', version, owner: { clusterId, nodeId } };
-    }
+    case SEGMENT:
+      return { kind: 'segment', version: index, owner: readOwner(body) };
     default:
-      return undefined;
+      return { kind: 'mark' };
   }
 }
 
-function groupSize(writes: readonly LogWrite[]): number {
-  let size = 0;
-  for (const { hardState, truncateFrom, entries } of writes) {
-    if (truncateFrom !== undefined) size += RECORD_HEADER_BYTES;
-    if (hardState !== undefined) size += RECORD_HEADER_BYTES + voteBytes(hardState).length;
-    for (const { data } of entries) size += RECORD_HEADER_BYTES + data.byteLength;
-  }
-  return size;
-}
-
-function voteBytes({ votedFor }: HardState): Buffer {
-  return Buffer.from(votedFor ?? '', 'utf8');
-}
-
-/** Up to 2^53, as two words: BigInt would cost an allocation each. */
-function putInteger(buffer: Buffer, value: number, at: number): void {
-  buffer.writeUInt32LE(value % 0x1_0000_0000, at);
-  buffer.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4);
+function readOwner(body: Buffer): Owner {
+  const names = body.toString('latin1', 1);
+  const split = body[0] ?? 0;
+  return { clusterId: names.slice(0, split) as ClusterId, nodeId: names.slice(split) as NodeId };
 }
 
 function readInteger(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
+  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * TWO_32;
 }

@@ -1,0 +1,76 @@
+import { mkdirSync } from 'node:fs';
+import { open, readdir, readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { SwarmError } from '../protocol/errors.ts';
+import { lockFolder } from './folder-lock.ts';
+import type { SegmentBytes } from './wal-replay.ts';
+
+const SEGMENT_NAME = /^(\d{8})\.wal$/;
+
+/**
+ * Takes the data folder for this process, and creates it durably if there is none.
+ *
+ * @returns the function that gives it back.
+ * @throws SwarmError DATA_LOCKED.
+ */
+export async function claimFolder(folder: string): Promise<() => void> {
+  const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const unlock = lockFolder(folder);
+  if (made === undefined) return unlock;
+  // A folder whose name is not durable is gone after a crash, with all that was synced in it (etcd 6368).
+  for (let child = resolve(folder); ; child = dirname(child)) {
+    await syncFolder(dirname(child));
+    if (child === resolve(made)) return unlock;
+  }
+}
+
+/** Path of one segment. Numbers count up from 1; names sort as the numbers do. */
+export function segmentPath(folder: string, number: number): string {
+  return join(folder, `${String(number).padStart(8, '0')}.wal`);
+}
+
+export interface Segment extends SegmentBytes {
+  readonly number: number;
+}
+
+/** The segments of a folder, oldest first. */
+export async function readSegments(folder: string): Promise<readonly Segment[]> {
+  const names = (await readdir(folder)).filter((name) => SEGMENT_NAME.test(name)).sort();
+  const segments: Segment[] = [];
+  for (const name of names) {
+    const path = join(folder, name);
+    segments.push({ number: Number.parseInt(name, 10), path, bytes: await readFile(path) });
+  }
+  return segments;
+}
+
+/** Cuts a file, durably: a tail that came back behind newer records would be read as their continuation. */
+export async function cutFile(path: string, bytes: number): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.truncate(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes the names in a folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** What the file system said, as an error people can act on. */
+export function diskFailed(folder: string, cause: unknown): SwarmError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new SwarmError(
+    'DISK_FAILED',
+    `the log in ${folder} failed: ${reason}. Check the disk (space, permissions, health), then start again`,
+    { folder },
+  );
+}
