@@ -20,6 +20,17 @@ export default defineConfig({
           name: 'process',
           include: ['test/process/**/*.test.ts'],
           fileParallelism: false,
+          // After the others: processes that are short of a core are slow to elect.
+          sequence: { groupOrder: 1 },
+          ...patience,
+        },
+      },
+      {
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
           ...patience,
         },
       },

@@ -1,0 +1,68 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NodeId } from '../../src/protocol/ids.ts';
+import { type Census, takeCensus } from '../../src/swarm/census.ts';
+import { SwarmClient } from '../../src/swarm/client.ts';
+import { type Endpoint, findEndpoint } from '../../src/swarm/endpoint.ts';
+import { type SwarmFolder, swarmFolder } from '../../src/swarm/layout.ts';
+import { eventually, type Project } from './harness.ts';
+
+const CENSUS_TIMEOUT_MS = 1_000;
+const VERSION = 'test';
+
+export interface Found extends Endpoint {
+  readonly id: NodeId;
+}
+
+/** The folder of the run that is under way, or of the latest one that was. */
+export async function runFolder(project: Project): Promise<SwarmFolder> {
+  return eventually('a run to lay out its folder', () => {
+    const runs = join(project.state, 'runs');
+    const latest = existsSync(runs) ? readdirSync(runs).sort().at(-1) : undefined;
+    const folder = latest === undefined ? undefined : swarmFolder(join(runs, latest));
+    return folder !== undefined && existsSync(folder.roster) ? folder : undefined;
+  });
+}
+
+export function standingFolder(project: Project): SwarmFolder {
+  return swarmFolder(join(project.state, 'swarm'));
+}
+
+export function census(folder: SwarmFolder): Promise<Census> {
+  return takeCensus(folder, VERSION, CENSUS_TIMEOUT_MS);
+}
+
+/** Where the coordinator is to be found, once there is one whom a majority follows. */
+export async function coordinatorOf(folder: SwarmFolder, besides?: string): Promise<Found> {
+  return eventually(`a coordinator${besides === undefined ? '' : ` other than ${besides}`}`, async () => {
+    const { coordinator, quorum } = await census(folder);
+    if (coordinator === null || !quorum || coordinator === besides) return undefined;
+    const id = coordinator as NodeId;
+    const endpoint = findEndpoint(folder, id);
+    return endpoint === undefined ? undefined : { id, ...endpoint };
+  });
+}
+
+/** The endpoint of an instance after its restart: same id, another life. */
+export async function nextLife(folder: SwarmFolder, former: Found): Promise<Found> {
+  return eventually(`${former.id} to come back`, () => {
+    const endpoint = findEndpoint(folder, former.id);
+    return endpoint !== undefined && endpoint.life !== former.life
+      ? { id: former.id, ...endpoint }
+      : undefined;
+  });
+}
+
+/** Lets `work` talk to one node of the swarm. */
+export async function withClient<T>(
+  folder: SwarmFolder,
+  only: string,
+  work: (client: SwarmClient) => Promise<T>,
+): Promise<T> {
+  const client = new SwarmClient({ folder, name: 'test', version: VERSION, only });
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
