@@ -19,20 +19,24 @@ async function main(args: readonly string[]): Promise<number> {
   const { start, seeds, trace } = options;
   const began = performance.now();
   let events = 0;
+  let lived = 0;
   let failures = 0;
   for (let seed = start; seed < start + seeds; seed++) {
     const report = await simulate(trace ? { seed, print: (line) => console.log(line) } : { seed });
     events += report.events;
+    lived += 1;
     if (report.failure === undefined) continue;
     failures += 1;
+    // A trace has told the end of the story already.
+    if (!trace) console.log(report.failure.tail.join('\n'));
     printFailure(report);
     break;
   }
   const seconds = (performance.now() - began) / 1000;
   const perSecond = (count: number): string => (count / seconds).toFixed(0);
   console.log(
-    `seeds ${start} to ${start + seeds - 1}: ${failures === 0 ? 'all promises kept' : 'a promise broken'}; ` +
-      `${seconds.toFixed(1)} s, ${perSecond(seeds)} seeds/s, ${perSecond(events)} events/s`,
+    `seeds ${start} to ${start + lived - 1}: ${failures === 0 ? 'all promises kept' : 'a promise broken'}; ` +
+      `${seconds.toFixed(1)} s, ${perSecond(lived)} seeds/s, ${perSecond(events)} events/s`,
   );
   return failures === 0 ? 0 : 1;
 }
@@ -60,7 +64,6 @@ function parse(args: readonly string[]) {
 
 function printFailure({ seed, failure, traceHash }: SimulationReport): void {
   if (failure === undefined) return;
-  console.log(failure.tail.join('\n'));
   console.log(`\nseed ${seed} (trace ${traceHash}) broke a promise\n${failure.message}`);
   console.log(`again: npm run test:sim -- --seed ${seed} --trace`);
 }
