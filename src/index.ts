@@ -9,7 +9,16 @@ export type { LintResult } from './agents/lint.ts';
 export { lintAgentFile, loadAgentFile } from './agents/load.ts';
 export { type ErrorCode, SwarmError } from './protocol/errors.ts';
 export { type ConnectOptions, connectSwarm } from './swarm/connect.ts';
-export type { Answers, ExecuteOptions, Notice, Query, Swarm } from './swarm/port.ts';
+export type {
+  Answers,
+  ExecuteOptions,
+  LogLine,
+  Notice,
+  Overview,
+  Query,
+  ReservationJson,
+  Swarm,
+} from './swarm/port.ts';
 export type { ResultValues, TaskCommand, TaskSpec } from './tasks/command.ts';
 export type { TaskEvent } from './tasks/event.ts';
 export type { TaskJson, TaskState } from './tasks/task.ts';

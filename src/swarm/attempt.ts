@@ -18,7 +18,7 @@ export type AttemptEnd =
   | { readonly kind: 'handed-back'; readonly reason: string }
   | { readonly kind: 'lost' };
 
-export interface Attempt {
+interface Attempt {
   readonly record: TaskRecord;
   readonly fence: number;
   /** Aborted with reason `lost` (cancelled, expired, taken over) or `stopping`. */
