@@ -13,7 +13,11 @@ export class HandOver {
   }
 
   onReply(reply: TransferReply): void {
-    if (reply.kind === 'refused') this.#end({ ok: false, error: new SwarmError(reply.code, reply.reason) });
+    if (reply.kind === 'handed-over') return;
+    const error = new SwarmError(reply.code, reply.reason);
+    // A refusal answers the request just made; one that began before goes on.
+    if (reply.kind === 'refused') this.#waiting.pop()?.done({ ok: false, error });
+    else this.fail(error);
   }
 
   onLeader(leaderId: NodeId | undefined, self: NodeId): void {

@@ -27,7 +27,10 @@ export type ProposalReply =
 export type TransferReply =
   /** `timeout-now` has left for the target; the next election tells the rest. */
   | { readonly kind: 'handed-over'; readonly target: NodeId }
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly reason: string };
+  /** The request has changed nothing. */
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly reason: string }
+  /** The hand-over under way has come to nothing. */
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly reason: string };
 
 /** A read may be served once the state machine has applied `index`; undefined: refused, ask again. */
 export interface ReadReply {

@@ -14,7 +14,7 @@ export function becomeFollower(core: Core, term: Term, leaderId: NodeId | undefi
 }
 
 /** A fresh follower, as at the start of a node. */
-export function followerRole(core: Core, leaderId: NodeId | undefined): Follower {
+function followerRole(core: Core, leaderId: NodeId | undefined): Follower {
   const patienceMs = electionPatience(core);
   return {
     kind: 'follower',
@@ -34,7 +34,7 @@ function dropLeadership(core: Core): void {
   }
   if (core.role.transfer !== undefined && !core.role.transfer.sent) {
     core.out.transfer = {
-      kind: 'refused',
+      kind: 'failed',
       code: 'TRANSFER_FAILED',
       reason: 'leadership was lost while the target caught up',
     };

@@ -139,7 +139,7 @@ function advanceCommit(core: Core, leader: Leader): boolean {
 }
 
 /** When a leader that hears nothing from a quorum must have stepped down. Thesis §6.2 */
-export function quorumDeadline(core: Core, leader: Leader): Millis {
+function quorumDeadline(core: Core, leader: Leader): Millis {
   const heardAt = quorumValue(core.membership, (id) =>
     id === core.id ? Number.POSITIVE_INFINITY : (leader.contacts.get(id)?.lastContactAt ?? 0),
   );
@@ -155,7 +155,7 @@ export function onLeaderTick(core: Core, leader: Leader): void {
   if (leader.transfer !== undefined && core.now >= leader.transfer.deadline) {
     if (!leader.transfer.sent) {
       core.out.transfer = {
-        kind: 'refused',
+        kind: 'failed',
         code: 'TRANSFER_FAILED',
         reason: `${leader.transfer.target} did not catch up in time`,
       };

@@ -59,7 +59,7 @@ export function advanceTransfer(core: Core, leader: Leader): void {
 export function onTransferLinkClosed(core: Core, leader: Leader, peer: NodeId): void {
   if (leader.transfer?.target !== peer) return;
   leader.transfer = undefined;
-  refuse(core, `the link to ${peer} closed`);
+  core.out.transfer = { kind: 'failed', code: 'TRANSFER_FAILED', reason: `the link to ${peer} closed` };
 }
 
 /** A leader of last resort gives way to an eligible voter that has caught up. */

@@ -120,7 +120,7 @@ describe('a hand-over that fails leaves a leader that works', () => {
     cluster.propose('a', 'x');
     transfer(cluster, 'b');
     cluster.run(2_000);
-    expect(cluster.transfers('a')).toMatchObject([{ kind: 'refused', code: 'TRANSFER_FAILED' }]);
+    expect(cluster.transfers('a')).toMatchObject([{ kind: 'failed', code: 'TRANSFER_FAILED' }]);
     expect(cluster.propose('a', 'y').proposal).toMatchObject({ kind: 'appended' });
   });
 
@@ -138,7 +138,7 @@ describe('a hand-over that fails leaves a leader that works', () => {
     cluster.propose('a', 'x');
     transfer(cluster, 'b');
     cluster.closeLink('a', 'b');
-    expect(cluster.transfers('a')).toMatchObject([{ kind: 'refused', code: 'TRANSFER_FAILED' }]);
+    expect(cluster.transfers('a')).toMatchObject([{ kind: 'failed', code: 'TRANSFER_FAILED' }]);
     expect(cluster.propose('a', 'y').proposal).toMatchObject({ kind: 'appended' });
   });
 
@@ -150,7 +150,7 @@ describe('a hand-over that fails leaves a leader that works', () => {
     transfer(cluster, 'b');
     cluster.run(200);
     expect(cluster.role('a')).not.toBe('leader');
-    expect(cluster.transfers('a')).toMatchObject([{ kind: 'refused', code: 'TRANSFER_FAILED' }]);
+    expect(cluster.transfers('a')).toMatchObject([{ kind: 'failed', code: 'TRANSFER_FAILED' }]);
   });
 
   test('a second one waits for nobody: it is refused, and the first goes on', () => {
