@@ -69,7 +69,7 @@ export class ProposalDesk<Result> {
     const { core } = this.#options;
     this.#answerForwards();
     if (!this.#proposals.hasWaiting || now < this.#retryAt) return;
-    const leaderId = leaderOf(core);
+    const leaderId = reachableLeader(core);
     if (leaderId === undefined) return;
     const proposals = this.#proposals.takeWaiting();
     if (leaderId !== this.#options.id) {
@@ -133,6 +133,13 @@ export class ProposalDesk<Result> {
     this.#proposals.putBack(proposals);
     this.#retryAt = this.#options.core.now + this.#options.retryAfterMs;
   }
+}
+
+/** The leader, while there is a way to it: a command sent over a closed link would be lost for certain. */
+function reachableLeader(core: Core): NodeId | undefined {
+  const leaderId = leaderOf(core);
+  if (leaderId === undefined || leaderId === core.id) return leaderId;
+  return core.openLinks.has(leaderId) ? leaderId : undefined;
 }
 
 /** Cuts a queue into batches that stay far below the frame limit. */
