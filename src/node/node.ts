@@ -61,6 +61,7 @@ class Node<Result> implements RaftNode<Result> {
   #electionsWon = 0;
   #turnScheduled = false;
   #stopped = false;
+  #closing: Promise<void> | undefined;
   #timer: { readonly at: Millis; readonly cancel: () => void } | undefined;
 
   constructor(options: NodeOptions<Result>) {
@@ -95,7 +96,7 @@ class Node<Result> implements RaftNode<Result> {
     });
     options.transport.start({
       onMessages: (_from, messages) => this.#onMessages(messages),
-      onLinkOpened: (peer) => this.#step({ type: 'link-opened', peer }),
+      onLinkOpened: (peer) => this.#onLinkOpened(peer),
       onLinkClosed: (peer) => this.#onLinkClosed(peer),
     });
     options.transport.setPeers(members(options.bootstrap).filter((peer) => peer !== options.id));
@@ -126,13 +127,13 @@ class Node<Result> implements RaftNode<Result> {
       done({ ok: false, error: stoppedError(this.id) });
       return;
     }
-    this.#handOver.begin(done, this.#options.clock.now() + 2 * this.#options.config.electionTimeoutMaxMs);
+    this.#awaitHandOver(done);
     this.#step({ type: 'transfer', target });
   }
 
   status(): NodeStatus {
     return {
-      ...statusOf(this.#raft.core),
+      ...statusOf(this.#raft.core, this.#options.clock.now()),
       clusterId: this.#options.clusterId,
       appliedIndex: this.#appliedIndex,
       electionsWon: this.#electionsWon,
@@ -146,19 +147,37 @@ class Node<Result> implements RaftNode<Result> {
 
   committed(from: LogIndex, limit: number): readonly Entry[] {
     const { log } = this.#raft.core;
-    const to = Math.min(log.commitIndex, from + limit - 1) as LogIndex;
-    return log.range(Math.max(from, 1) as LogIndex, to);
+    const first = Math.max(from, 1) as LogIndex;
+    return log.range(first, Math.min(log.commitIndex, first + limit - 1) as LogIndex);
   }
 
-  async stop(manner: 'hand-over' | 'at-once'): Promise<void> {
-    if (this.#stopped) return;
-    if (manner === 'hand-over' && this.#raft.core.role.kind === 'leader' && reachesVoter(this.#raft.core)) {
+  stop(manner: 'hand-over' | 'at-once'): Promise<void> {
+    if (manner === 'at-once') this.abandon();
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Also after a failure: whoever stops by itself still holds its links and its folder. */
+  async #close(): Promise<void> {
+    const { core } = this.#raft;
+    if (!this.#stopped && core.role.kind === 'leader' && reachesVoter(core)) {
       // Whether somebody took over or nobody could: this node goes.
-      await new Promise<void>((resolve) => this.transfer(undefined, () => resolve()));
+      await new Promise<void>((resolve) => this.#giveAway(() => resolve()));
     }
     this.abandon();
     await this.#options.transport.close();
     await this.#options.storage.close();
+  }
+
+  /** Waits for the hand-over under way, or begins one. */
+  #giveAway(done: (outcome: Outcome<NodeId>) => void): void {
+    const { role } = this.#raft.core;
+    if (role.kind === 'leader' && role.transfer !== undefined) this.#awaitHandOver(done);
+    else this.transfer(undefined, done);
+  }
+
+  #awaitHandOver(done: (outcome: Outcome<NodeId>) => void): void {
+    this.#handOver.begin(done, this.#options.clock.now() + 2 * this.#options.config.electionTimeoutMaxMs);
   }
 
   /** Stops at once, without a word to anybody: what a crash does. Pending callbacks get `STOPPED`. */
@@ -192,6 +211,12 @@ class Node<Result> implements RaftNode<Result> {
       else if (message.type === 'proposal-receipt') this.#proposals.onReceipt(message);
       else this.#step({ type: 'message', message });
     }
+    this.#scheduleTurn();
+  }
+
+  #onLinkOpened(peer: NodeId): void {
+    this.#step({ type: 'link-opened', peer });
+    // Commands may have waited for this way to the leader.
     this.#scheduleTurn();
   }
 
@@ -250,7 +275,10 @@ class Node<Result> implements RaftNode<Result> {
     this.#proposals.onLeaderChanged(leaderId);
     this.#handOver.onLeader(leaderId, this.id);
     this.#options.listener.onRoleChanged?.(this.status());
-    if (leaderId !== undefined) this.#scheduleTurn();
+    if (leaderId !== undefined) {
+      this.#reads.retryNow();
+      this.#scheduleTurn();
+    }
   }
 
   #scheduleTurn(): void {
@@ -267,6 +295,7 @@ class Node<Result> implements RaftNode<Result> {
     this.#proposals.submit(now);
     const context = this.#reads.begin(now, now + 3 * this.#options.config.heartbeatIntervalMs);
     if (context !== undefined) this.#step({ type: 'read', context });
+    if (this.#stopped) return;
     this.#outbox.flush();
     this.#arm();
   }

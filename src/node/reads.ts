@@ -14,14 +14,15 @@ interface Attempt {
 
 /**
  * Read barriers under way: `waiting` for the next attempt, in an `attempt` with its own context (a
- * context used again, by a retry or by the node's next life, could be answered with a stale index), then `confirmed` at an index
- * that must still be applied. Thesis §6.4
+ * context used again, by a retry or by the node's next life, could be answered with a stale index),
+ * then `confirmed` at an index that must still be applied. Thesis §6.4
  */
 export class ReadBarriers {
   #waiting: Barrier[] = [];
   readonly #attempts = new Map<number, Attempt>();
   #confirmed: { readonly index: LogIndex; readonly barriers: readonly Barrier[] }[] = [];
   #nextContext: number;
+  /** 0 when the next turn may ask. */
   #retryAt: Millis = 0;
 
   /** `firstContext`: nowhere near those of an earlier life. */
@@ -55,6 +56,11 @@ export class ReadBarriers {
     this.onApplied(appliedIndex);
   }
 
+  /** A leader has been found: no reason to pause any longer. */
+  retryNow(): void {
+    this.#retryAt = 0;
+  }
+
   onApplied(appliedIndex: LogIndex): void {
     if (this.#confirmed.length === 0) return;
     const served = this.#confirmed.filter(({ index }) => index <= appliedIndex);
@@ -68,7 +74,7 @@ export class ReadBarriers {
   deadline(): Millis {
     let earliest = Number.POSITIVE_INFINITY;
     for (const { retryAt } of this.#attempts.values()) earliest = Math.min(earliest, retryAt);
-    if (this.#waiting.length > 0) earliest = Math.min(earliest, this.#retryAt);
+    if (this.#waiting.length > 0 && this.#retryAt > 0) earliest = Math.min(earliest, this.#retryAt);
     for (const { barriers } of this.#confirmed) {
       for (const { deadline } of barriers) earliest = Math.min(earliest, deadline);
     }
@@ -77,6 +83,7 @@ export class ReadBarriers {
 
   /** Takes back attempts that nobody answered, and ends barriers that have waited too long. */
   expire(now: Millis): void {
+    if (now >= this.#retryAt) this.#retryAt = 0;
     for (const [context, attempt] of this.#attempts) {
       if (attempt.retryAt > now) continue;
       this.#attempts.delete(context);

@@ -24,17 +24,20 @@ export function roleChanged(before: RoleView, core: Core): boolean {
 }
 
 /** The part of a node's status that the core knows. */
-export function statusOf(core: Core): Omit<NodeStatus, 'clusterId' | 'appliedIndex' | 'electionsWon'> {
+export function statusOf(
+  core: Core,
+  now: Millis,
+): Omit<NodeStatus, 'clusterId' | 'appliedIndex' | 'electionsWon'> {
   return {
     id: core.id,
     role: publicRole(core),
     term: core.term,
     leaderId: leaderOf(core),
-    leaderContactMs: leaderContactMs(core),
+    leaderContactMs: leaderContactMs(core, now),
     commitIndex: core.log.commitIndex,
     lastIndex: core.log.lastIndex,
     configuration: core.membership,
-    peers: peersOf(core),
+    peers: peersOf(core, now),
   };
 }
 
@@ -44,12 +47,12 @@ function publicRole(core: Core): NodeStatus['role'] {
   return 'candidate';
 }
 
-function leaderContactMs(core: Core): Millis | undefined {
+function leaderContactMs(core: Core, now: Millis): Millis | undefined {
   if (core.role.kind !== 'follower' || core.role.leaderContactAt === undefined) return undefined;
-  return core.now - core.role.leaderContactAt;
+  return Math.max(0, now - core.role.leaderContactAt);
 }
 
-function peersOf(core: Core): readonly PeerStatus[] {
+function peersOf(core: Core, now: Millis): readonly PeerStatus[] {
   if (core.role.kind !== 'leader') return [];
   const { progress, contacts } = core.role;
   return [...progress].map(([id, { matchIndex, mode }]) => {
@@ -58,7 +61,7 @@ function peersOf(core: Core): readonly PeerStatus[] {
       id,
       matchIndex,
       mode,
-      lastContactMs: contact === undefined ? undefined : core.now - contact.lastContactAt,
+      lastContactMs: contact === undefined ? undefined : Math.max(0, now - contact.lastContactAt),
     };
   });
 }
