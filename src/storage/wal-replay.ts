@@ -126,8 +126,7 @@ class Replay {
     const due = this.#groupEnded ? this.#group + 1 : this.#group;
     // The mark of a recovery follows a group that a crash cut short.
     const afterCrash = record.kind === 'mark' && group === this.#group + 1;
-    // The oldest segment that is kept begins wherever it begins.
-    if (group !== due && !afterCrash && this.#group !== 0) {
+    if (group !== due && !afterCrash) {
       throw damaged(path, offset, `a record of group ${group} stands where one of group ${due} is due`);
     }
     this.#group = group;

@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openWal } from '../../src/storage/wal.ts';
+import { decodeRecord } from '../../src/storage/wal-record.ts';
+import { replaySegments } from '../../src/storage/wal-replay.ts';
+import {
+  entries,
+  entry,
+  hardState,
+  OWNER,
+  plain,
+  replayed,
+  startWriter,
+  type WriteParts,
+} from './log-writes.ts';
+import { Folders, segmentsOf } from './wal-folder.ts';
+
+const folders = new Folders();
+afterAll(() => folders.dispose());
+
+/** Three groups of one write each. */
+const GROUPS: readonly WriteParts[] = [
+  { hardState: hardState(1, 'n1'), entries: entries(1, 2) },
+  { entries: entries(3, 6) },
+  { hardState: hardState(2, 'n2'), truncateFrom: 6, entries: entries(6, 9, 2) },
+];
+
+interface Image {
+  readonly bytes: Buffer;
+  /** Offsets of the records. */
+  readonly offsets: readonly number[];
+  /** Offset of the byte behind the last record. */
+  readonly end: number;
+}
+
+function image(bytes: Buffer): Image {
+  const offsets: number[] = [];
+  let end = 0;
+  for (;;) {
+    const placed = decodeRecord(bytes, end);
+    if (placed === undefined) return { bytes: bytes.subarray(0, end + 64), offsets, end };
+    offsets.push(end);
+    end = placed.end;
+  }
+}
+
+/** One segment with `groups`, as a crash leaves it and as closing leaves it. */
+async function written(groups: readonly WriteParts[]): Promise<{ crashed: Image; closed: Image }> {
+  const folder = folders.create();
+  const writer = startWriter(await openWal({ folder, ...OWNER }));
+  for (const group of groups) await writer.write(group);
+  const crashed = image(segmentsOf(folder)[0]?.bytes ?? Buffer.alloc(0));
+  await writer.storage.close();
+  return { crashed, closed: image(segmentsOf(folder)[0]?.bytes ?? Buffer.alloc(0)) };
+}
+
+const replay = (bytes: Buffer) => replaySegments([{ path: '00000001.wal', bytes }], OWNER);
+const logOf = (bytes: Buffer) => plain(replay(bytes).log);
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[at] = (copy[at] ?? 0) ^ 0x5a;
+  return copy;
+}
+
+function zeroed(bytes: Buffer, from: number, to: number): Buffer {
+  return Buffer.from(bytes).fill(0, from, to);
+}
+
+let crashed: Image;
+let closed: Image;
+/** Where the records of the last group begin. */
+let lastGroupAt: number;
+
+beforeAll(async () => {
+  ({ crashed, closed } = await written(GROUPS));
+  lastGroupAt = crashed.offsets.at(-6) ?? 0;
+});
+
+describe('a torn tail', () => {
+  test('is cut at every byte at which the file may end: the group is there whole, or not at all', () => {
+    for (let length = lastGroupAt; length <= crashed.end; length += 1) {
+      const expected = length === crashed.end ? GROUPS : GROUPS.slice(0, 2);
+      expect(logOf(crashed.bytes.subarray(0, length)), `cut at ${length}`).toEqual(replayed(expected));
+    }
+  });
+
+  test('is cut at every byte from which zeros may be left of what was preallocated', () => {
+    for (let from = lastGroupAt; from < crashed.end; from += 1) {
+      const bytes = zeroed(crashed.bytes, from, crashed.bytes.length);
+      expect(logOf(bytes), `zeros from ${from}`).toEqual(replayed(GROUPS.slice(0, 2)));
+    }
+  });
+
+  test('keeps the whole writes of a group that carried several', async () => {
+    const folder = folders.create();
+    const writer = startWriter(await openWal({ folder, ...OWNER }));
+    const writes: readonly WriteParts[] = [
+      { entries: entries(1, 2) },
+      { hardState: hardState(3, 'n2') },
+      { truncateFrom: 2, entries: entries(2, 4, 3) },
+    ];
+    for (const write of writes) writer.queue(write);
+    await writer.settled(3);
+    const { bytes, end, offsets } = image(segmentsOf(folder)[0]?.bytes ?? Buffer.alloc(0));
+    await writer.storage.close();
+    expect(writer.durable).toEqual([3]);
+    const ends = [offsets[1], offsets[3], offsets[4], end].map((offset) => offset ?? 0);
+    for (let length = ends[0] ?? 0; length <= end; length += 1) {
+      const whole = ends.slice(1).filter((offset) => offset <= length).length;
+      expect(logOf(bytes.subarray(0, length)), `cut at ${length}`).toEqual(replayed(writes.slice(0, whole)));
+    }
+  });
+
+  test('is really gone: the log goes on behind the cut, and is sound in the next life', async () => {
+    for (let length = lastGroupAt; length < crashed.end; length += 7) {
+      const folder = folders.with([{ name: '00000001.wal', bytes: crashed.bytes.subarray(0, length) }]);
+      const writer = startWriter(await openWal({ folder, ...OWNER }));
+      const more: WriteParts = { entries: [entry(7, 4)] };
+      await writer.write(more);
+      await writer.storage.close();
+      const again = await openWal({ folder, ...OWNER });
+      expect(plain(again.recovered), `cut at ${length}`).toEqual(replayed([...GROUPS.slice(0, 2), more]));
+      await again.close();
+    }
+  });
+
+  test('may be the header of a segment that was being begun', async () => {
+    const header = crashed.offsets[1] ?? 0;
+    for (let length = 0; length < header; length += 1) {
+      expect(replay(crashed.bytes.subarray(0, length)).end.validBytes, `cut at ${length}`).toBe(0);
+    }
+    const folder = folders.with([{ name: '00000001.wal', bytes: crashed.bytes.subarray(0, header - 1) }]);
+    const writer = startWriter(await openWal({ folder, ...OWNER }));
+    await writer.write({ entries: entries(1, 1) });
+    await writer.storage.close();
+    const again = await openWal({ folder, ...OWNER });
+    expect(again.recovered.entries).toHaveLength(1);
+    await again.close();
+  });
+
+  test('may miss any sectors of its group, in any order', async () => {
+    const large: WriteParts = { entries: Array.from({ length: 12 }, (_, at) => entry(at + 3, 1, 400)) };
+    const small: WriteParts = { entries: entries(1, 2) };
+    const { crashed: whole } = await written([small, large]);
+    const groupAt = whole.offsets[3] ?? 0;
+    const sectors = Math.ceil(whole.end / 512);
+    const first = Math.floor(groupAt / 512);
+    for (let missing = 1; missing < 2 ** (sectors - first); missing += 1) {
+      let bytes = whole.bytes;
+      for (let sector = first; sector < sectors; sector += 1) {
+        if ((missing & (1 << (sector - first))) === 0) continue;
+        bytes = zeroed(bytes, Math.max(groupAt, sector * 512), Math.min(whole.end, (sector + 1) * 512));
+      }
+      expect(logOf(bytes), `missing ${missing.toString(2)}`).toEqual(replayed([small]));
+    }
+  });
+});
+
+describe('damage', () => {
+  test('of any byte of a log that was closed is told with file and offset', () => {
+    const mark = closed.offsets.at(-1) ?? 0;
+    for (let at = 0; at < mark; at += 1) {
+      const offset = closed.offsets.filter((begin) => begin <= at).at(-1);
+      const message = expect.stringContaining(`00000001.wal at byte ${offset}`);
+      expect(() => replay(flipped(closed.bytes, at)), `byte ${at}`).toThrow(
+        expect.objectContaining({ code: 'DATA_DAMAGED', message, details: { path: '00000001.wal', offset } }),
+      );
+    }
+  });
+
+  test('of the closing mark loses nothing', () => {
+    for (let at = closed.offsets.at(-1) ?? 0; at < closed.end; at += 1) {
+      expect(logOf(flipped(closed.bytes, at)), `byte ${at}`).toEqual(replayed(GROUPS));
+    }
+  });
+
+  test('before the last record of a crashed log is told: nothing is missing there, so it has rotted', () => {
+    for (let at = 0; at < (crashed.offsets.at(-1) ?? 0); at += 1) {
+      expect(() => replay(flipped(crashed.bytes, at)), `byte ${at}`).toThrow(
+        expect.objectContaining({ code: 'DATA_DAMAGED' }),
+      );
+    }
+  });
+
+  test('of the last record of a crashed log cannot be told from a torn tail', () => {
+    for (let at = crashed.offsets.at(-1) ?? 0; at < crashed.end; at += 1) {
+      expect(logOf(flipped(crashed.bytes, at)), `byte ${at}`).toEqual(replayed(GROUPS.slice(0, 2)));
+    }
+  });
+
+  test('is a missing sector of a group that was followed by another', () => {
+    const [, , , from = 0] = crashed.offsets;
+    expect(() => replay(zeroed(crashed.bytes, from, lastGroupAt))).toThrow(
+      expect.objectContaining({ code: 'DATA_DAMAGED' }),
+    );
+  });
+
+  test('is a torn tail in a segment that has a successor', () => {
+    const first = { path: '00000001.wal', bytes: crashed.bytes.subarray(0, crashed.end - 1) };
+    const second = { path: '00000002.wal', bytes: Buffer.alloc(0) };
+    expect(() => replaySegments([first, second], OWNER)).toThrow(
+      expect.objectContaining({ code: 'DATA_DAMAGED', message: expect.stringContaining('00000001.wal') }),
+    );
+  });
+
+  test('is a file that was never a log', () => {
+    expect(() => replay(Buffer.alloc(4_096, 'not a log; '))).toThrow(
+      expect.objectContaining({ code: 'DATA_DAMAGED', details: { path: '00000001.wal', offset: 0 } }),
+    );
+  });
+
+  test('stops the opening, and leaves the files as they were', async () => {
+    const bytes = flipped(crashed.bytes, (crashed.offsets[2] ?? 0) + 40);
+    const folder = folders.with([{ name: '00000001.wal', bytes }]);
+    await expect(openWal({ folder, ...OWNER })).rejects.toMatchObject({ code: 'DATA_DAMAGED' });
+    expect(segmentsOf(folder)).toEqual([{ name: '00000001.wal', bytes }]);
+  });
+});
