@@ -13,33 +13,49 @@ interface Sector {
  * disk happened to get to that sector first.
  */
 export class LossyFiles {
+  readonly #opened: WalFile[] = [];
   #cached: Sector[] = [];
-  #cut = false;
+  #syncsLeft: number;
+  #onStalled: () => void = () => undefined;
+  /** Resolves when a sync is asked for that will never be answered. */
+  readonly stalled = new Promise<void>((resolve) => {
+    this.#onStalled = resolve;
+  });
+
+  /** The power goes during the sync that follows after `syncs` of them. */
+  constructor(syncs = Number.POSITIVE_INFINITY) {
+    this.#syncsLeft = syncs;
+  }
 
   readonly open: OpenWalFile = async (path) => {
     const file = await openWalFile(path);
+    this.#opened.push(file);
     return {
       write: (bytes, position, done) => {
         this.#cached.push(...sectorsOf(file, bytes, position));
         setImmediate(() => done(null));
       },
       sync: (done) => {
-        // Nobody answers once the power is gone.
-        if (this.#cut) return;
+        if (this.#syncsLeft <= 0) return this.#onStalled();
+        this.#syncsLeft -= 1;
         const written = this.#cached.filter((sector) => sector.file === file);
         this.#cached = this.#cached.filter((sector) => sector.file !== file);
-        writeAll(written, () => setImmediate(() => (this.#cut ? undefined : done(null))));
+        writeAll(written, () => setImmediate(() => done(null)));
       },
-      close: () => file.close(),
+      close: async () => {
+        this.#opened.splice(this.#opened.indexOf(file), 1);
+        await file.close();
+      },
     };
   };
 
   /** The power goes; of the sectors that were not synced, those stay that `survives` picks. */
   async powerCut(survives: () => boolean): Promise<void> {
-    this.#cut = true;
+    this.#syncsLeft = 0;
     const kept = this.#cached.filter(() => survives());
     this.#cached = [];
     await new Promise<void>((resolve) => writeAll(kept, resolve));
+    await Promise.all(this.#opened.map((file) => file.close()));
   }
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,4 +63,11 @@ export function intercepted(intercept: Intercept): OpenWalFile {
       close: () => file.close(),
     };
   };
+}
+
+/** The same as values that compare fast. */
+export function contentsOf(folder: string): readonly string[] {
+  return segmentsOf(folder).map(
+    ({ name, bytes }) => `${name} ${createHash('sha256').update(bytes).digest('hex')}`,
+  );
 }

@@ -15,7 +15,7 @@ import {
   startWriter,
   type WriteParts,
 } from './log-writes.ts';
-import { Folders, type Intercept, intercepted, segmentsOf } from './wal-folder.ts';
+import { contentsOf, Folders, type Intercept, intercepted, segmentsOf } from './wal-folder.ts';
 
 const folders = new Folders();
 afterAll(() => folders.dispose());
@@ -122,12 +122,12 @@ describe('a folder of somebody else', () => {
     const writer = startWriter(await open(folder));
     await writer.write({ entries: entries(1, 2) });
     await writer.storage.close();
-    const before = segmentsOf(folder);
+    const before = contentsOf(folder);
     await expect(openWal({ folder, ...owner })).rejects.toMatchObject({
       code: 'DATA_FOREIGN',
       message: expect.stringContaining(names),
     });
-    expect(segmentsOf(folder)).toEqual(before);
+    expect(contentsOf(folder)).toEqual(before);
     // The refusal has given the lock back.
     const again = await open(folder);
     expect(again.recovered.entries).toHaveLength(2);
