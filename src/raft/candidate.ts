@@ -9,6 +9,7 @@ import { roundPatience } from './timeouts.ts';
 
 /** Asks whether an election could be won, without disturbing anybody. Thesis §9.6 */
 export function startPreVote(core: Core): void {
+  core.hasStood = true;
   const campaign: Campaign = {
     kind: 'pre-candidate',
     votes: new Map([[core.id, true]]),
@@ -22,7 +23,7 @@ export function startPreVote(core: Core): void {
 }
 
 /** Stands for election in a new term. §5.2 */
-export function startCampaign(core: Core, { transfer }: { readonly transfer: boolean }): void {
+function startCampaign(core: Core, { transfer }: { readonly transfer: boolean }): void {
   enterTerm(core, (core.term + 1) as Term);
   castVote(core, core.id);
   const campaign: Campaign = {
@@ -34,14 +35,12 @@ export function startCampaign(core: Core, { transfer }: { readonly transfer: boo
     ownVoteSequence: currentWriteSequence(core),
   };
   core.role = campaign;
-  requestVotes(core, campaign, core.term);
 }
 
 function requestVotes(core: Core, campaign: Campaign, term: Term): void {
   for (const to of members(core.membership)) {
     if (to === core.id || !isVoter(core.membership, to)) continue;
-    // Once durable: a candidate that forgot its term or the tail of its log by a crash must not be
-    // elected by votes that were given to what it was before.
+    // Once durable: what is said of the tail of the log must survive a crash.
     core.out.messagesOnceDurable.push({
       type: campaign.kind === 'candidate' ? 'vote-request' : 'pre-vote-request',
       from: core.id,
@@ -64,7 +63,11 @@ export function onVoteResponse(core: Core, campaign: Campaign, response: VoteRes
 /** The disk has come as far as the write that holds the own vote. */
 export function onOwnVoteDurable(core: Core, campaign: Campaign): void {
   if (campaign.kind !== 'candidate' || campaign.votes.has(core.id)) return;
-  if (core.durability.completed >= campaign.ownVoteSequence) countVote(core, campaign, core.id, true);
+  if (core.durability.completed < campaign.ownVoteSequence) return;
+  // Only now, and only in a round that is not over: a candidate that forgot its term by a crash must not be
+  // elected by votes for what it was before, and requests that a slow disk held back would cost others their turn.
+  requestVotes(core, campaign, core.term);
+  countVote(core, campaign, core.id, true);
 }
 
 function countVote(core: Core, campaign: Campaign, from: NodeId, granted: boolean): void {

@@ -31,7 +31,7 @@ export interface Campaign {
   readonly ownVoteSequence: number;
 }
 
-export interface PendingRead {
+interface PendingRead {
   /** The heartbeat round that must be answered by a quorum. Thesis §6.4 */
   readonly round: number;
   readonly index: LogIndex;
@@ -39,7 +39,7 @@ export interface PendingRead {
   readonly from: NodeId;
 }
 
-export interface Transfer {
+interface Transfer {
   readonly target: NodeId;
   readonly deadline: Millis;
   sent: boolean;
@@ -87,6 +87,8 @@ export interface Core {
   role: Role;
   /** Voting rounds lost since a leader was last heard: widens the random range. */
   lostRounds: number;
+  /** True once this node has stood since a leader was last heard: then everybody else has had their turn. */
+  hasStood: boolean;
   /** True while silence is certain (start, closed link): campaigns use the hasty range. */
   hasty: boolean;
   readonly durability: Durability;
@@ -94,7 +96,7 @@ export interface Core {
 }
 
 /** How far the own disk has come. Writes complete in order, but a cut may overtake a completion. */
-export interface Durability {
+interface Durability {
   issued: number;
   completed: number;
   durableIndex: LogIndex;
@@ -105,7 +107,7 @@ export interface Durability {
 }
 
 /** Effects gathered during one step. */
-export interface Outbox {
+interface Outbox {
   hardStateChanged: boolean;
   truncateFrom: LogIndex | undefined;
   appended: Entry[];
@@ -151,6 +153,7 @@ export function createCore(options: CoreOptions): Core {
     membership: options.bootstrap,
     role,
     lostRounds: 0,
+    hasStood: false,
     hasty: false,
     durability: { issued: 0, completed: 0, durableIndex: log.lastIndex, pending: [], lastWriteMs: 0 },
     out: emptyOutbox(INDEX_ZERO),

@@ -43,8 +43,9 @@ function dropLeadership(core: Core): void {
 
 /** The leader has spoken: silence is counted afresh, and lost rounds are forgotten. */
 export function noteLeaderContact(core: Core, follower: Follower): void {
-  if (core.hasty || core.lostRounds > 0) {
+  if (core.hasty || core.hasStood || core.lostRounds > 0) {
     core.hasty = false;
+    core.hasStood = false;
     core.lostRounds = 0;
     follower.patienceMs = electionPatience(core);
   }

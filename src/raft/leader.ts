@@ -26,6 +26,7 @@ export function becomeLeader(core: Core): void {
   };
   core.role = leader;
   core.hasty = false;
+  core.hasStood = false;
   core.lostRounds = 0;
   appendAsLeader(core, leader, [noop(core)]);
 }

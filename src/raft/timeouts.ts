@@ -15,8 +15,8 @@ function range(config: RaftConfig, hasty: boolean): Range {
 
 /**
  * How long this node waits before it campaigns: random, so that votes rarely split (§5.2); wider with
- * every lost round; longer for a lower rank, and much longer for a node of last resort. Infinity for
- * a node that never stands.
+ * every lost round; longer for a lower rank, and much longer for the first turn of a node of last resort.
+ * Infinity for a node that never stands.
  */
 export function electionPatience(core: Core): Millis {
   const { config } = core;
@@ -24,7 +24,7 @@ export function electionPatience(core: Core): Millis {
   const { min, max } = range(config, core.hasty);
   const width = (max - min) * 2 ** Math.min(core.lostRounds, config.maxBackoffDoublings);
   const rankDelay = (config.rank * (max - min)) / 8;
-  const resortDelay = config.standing === 'last-resort' ? lastResortDelay(config) : 0;
+  const resortDelay = config.standing === 'last-resort' && !core.hasStood ? lastResortDelay(config) : 0;
   return min + core.random() * width + rankDelay + resortDelay;
 }
 

@@ -151,10 +151,7 @@ function drawHandicap(
 ): Handicap | undefined {
   const spare = voters.length - majority(voters.length);
   if (spare === 0 || standings.includes('never') || chance.happens(0.4)) return undefined;
-  // A node with a stuck disk still wins pre-votes and begins terms. Where only nodes of last resort could
-  // lead, each new term sends them back to the start of their long wait, so no bounded time is promised.
-  const isReluctant = standings.includes('last-resort');
-  const kind = chance.pick(isReluctant ? HANDICAPS.filter((each) => each !== 'stuck-disk') : HANDICAPS);
+  const kind = chance.pick(HANDICAPS);
   const shuffled = chance.shuffle(voters);
   return { kind, nodes: shuffled.slice(0, kind === 'parted' ? 2 : chance.integer(1, spare)) };
 }
