@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
-import { findEndpoint, isAlive } from './endpoint.ts';
+import { holderOf } from '../storage/folder-lock.ts';
 import { type ProjectFolder, type SwarmFolder, swarmFolder } from './layout.ts';
 import { loadRoster } from './roster.ts';
 
@@ -33,11 +33,11 @@ export function listRuns(project: ProjectFolder): readonly SwarmFolder[] {
     .map((name) => swarmFolder(join(project.runs, name)));
 }
 
-/** True when some process of the swarm is up. */
+/**
+ * True when some process of the swarm is up. Told by the locks on the data folders, which outlive no
+ * process: the pid in an endpoint may be somebody else's by now.
+ */
 export function hasLiveNode(folder: SwarmFolder): boolean {
   if (!existsSync(folder.roster)) return false;
-  return loadRoster(folder).nodes.some(({ id }) => {
-    const endpoint = findEndpoint(folder, id as NodeId);
-    return endpoint !== undefined && isAlive(endpoint.pid);
-  });
+  return loadRoster(folder).nodes.some(({ id }) => holderOf(folder.wal(id as NodeId)) !== undefined);
 }

@@ -35,13 +35,3 @@ export function findEndpoint(folder: SwarmFolder, id: NodeId): Endpoint | undefi
 export function withdrawEndpoint(folder: SwarmFolder, id: NodeId): void {
   rmSync(folder.endpoint(id), { force: true });
 }
-
-/** True while a process with this pid exists, whoever owns it. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-}
