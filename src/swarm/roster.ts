@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { SwarmError } from '../protocol/errors.ts';
@@ -53,13 +53,25 @@ export function bootstrapConfiguration(roster: Roster): Configuration {
   return configuration(ids(true), ids(false));
 }
 
-/** Lays out a new swarm's folder: roster, and the secret that its members and clients share. */
+/**
+ * Lays out a new swarm's folder: roster, and the secret that its members and clients share. It appears
+ * whole or not at all: of two commands that make it at once, one wins.
+ *
+ * @throws SwarmError ALREADY_RUNNING when the other one did.
+ */
 export function createSwarm(root: string, roster: Roster): SwarmFolder {
-  const folder = swarmFolder(root);
-  mkdirSync(root, { recursive: true, mode: 0o700 });
-  writeWhole(folder.token, randomBytes(32).toString('base64url'), 0o600);
-  writeWhole(folder.roster, `${JSON.stringify(schema.parse(roster), undefined, 2)}\n`, 0o600);
-  return folder;
+  const draft = swarmFolder(`${root}.${process.pid}.draft`);
+  writeWhole(draft.token, randomBytes(32).toString('base64url'), 0o600);
+  writeWhole(draft.roster, `${JSON.stringify(schema.parse(roster), undefined, 2)}\n`, 0o600);
+  try {
+    renameSync(draft.root, root);
+  } catch (error) {
+    rmSync(draft.root, { recursive: true, force: true });
+    if (!isCode(error, 'ENOTEMPTY') && !isCode(error, 'EEXIST')) throw error;
+    const message = `another command has just made a swarm in ${root}; look at it with "raft-manager status"`;
+    throw new SwarmError('ALREADY_RUNNING', message);
+  }
+  return swarmFolder(root);
 }
 
 export function newClusterId(): string {
@@ -118,7 +130,11 @@ export function writeWhole(path: string, text: string, mode: number): void {
 }
 
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return isCode(error, 'ENOENT');
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 function parseJson(text: string): unknown {
