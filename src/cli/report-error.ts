@@ -37,7 +37,7 @@ const WRONG_INPUT: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** The exit code that scripts see for an error. */
-function exitCodeOf(error: unknown): number {
+export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (!(error instanceof SwarmError)) return EXIT.failed;
   if (UNREACHABLE.has(error.code)) return EXIT.unreachable;

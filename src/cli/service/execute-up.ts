@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SwarmError } from '../../protocol/errors.ts';
+import { type ErrorCode, SwarmError } from '../../protocol/errors.ts';
 import { type Census, takeCensus } from '../../swarm/census.ts';
-import { launchSwarm, supervisorOf } from '../../swarm/launch.ts';
+import { type LaunchedSwarm, launchSwarm, supervisorOf } from '../../swarm/launch.ts';
 import { locateProject, prepareStateFolder, type SwarmFolder, swarmFolder } from '../../swarm/layout.ts';
 import { createSwarm, loadRoster } from '../../swarm/roster.ts';
 import { planFromOptions } from '../founding-options.ts';
 import { NODE_COMMAND, RAFT_MANAGER } from '../node-command.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine } from '../reach.ts';
+import { EXIT, exitCodeOf } from '../report-error.ts';
 import { Interrupts } from '../run/interrupts.ts';
 import type { UpOptions } from './service-options.ts';
 
@@ -31,15 +32,22 @@ export async function executeUp(options: UpOptions, isGiven: (name: string) => b
       `the swarm in ${folder.root} is up already, under process ${running}; stop it with "raft-manager down"`,
     );
   }
-  if (existsSync(folder.roster)) {
+  const isNew = !existsSync(folder.roster);
+  if (!isNew) {
     checkUnchanged(folder, isGiven);
   } else {
     const roster = await planFromOptions(options, { project, name: 'swarm' });
     prepareStateFolder(project.state);
     createSwarm(folder.root, roster);
   }
-  if (options.foreground) await stayInForeground(folder, options);
-  else await detach(folder, options);
+  try {
+    if (options.foreground) await stayInForeground(folder, options);
+    else await detach(folder, options);
+  } catch (error) {
+    // It never began: the next "up" must not be held to options that cannot be met.
+    if (isNew && exitCodeOf(error) === EXIT.usage) rmSync(folder.root, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 function checkUnchanged(folder: SwarmFolder, isGiven: (name: string) => boolean): void {
@@ -56,23 +64,47 @@ function checkUnchanged(folder: SwarmFolder, isGiven: (name: string) => boolean)
 /** Supervises from this process until it is told to stop. */
 async function stayInForeground(folder: SwarmFolder, options: UpOptions): Promise<void> {
   const interrupts = new Interrupts();
-  const swarm = await launchSwarm({
-    folder,
-    nodeCommand: NODE_COMMAND,
-    onEvent(event) {
-      if (event.type === 'exited')
-        process.stderr.write(`raft-manager: instance ${event.id} ended (${event.how}); it is restarted\n`);
-      if (event.type === 'gave-up')
-        process.stderr.write(`raft-manager: instance ${event.id} stays down: ${event.reason}\n`);
-    },
-  });
-  interrupts.onSecond(() => {
-    swarm.supervisor.kill();
-    process.exit(1);
-  });
-  announce(await electedCensus(folder), folder, options);
-  await interrupts.first;
-  await swarm.stop();
+  const swarm = await launch(folder);
+  interrupts.onSecond(() => void swarm.supervisor.halt().then(() => process.exit(EXIT.failed)));
+  const stopping = new AbortController();
+  const stopped = interrupts.first.then(() => stopping.abort());
+  try {
+    const census = await electedCensus(folder, stopping.signal);
+    if (census !== undefined) announce(census, folder, options);
+    tellStarter({ type: 'up' });
+    await stopped;
+  } finally {
+    await swarm.stop();
+  }
+}
+
+async function launch(folder: SwarmFolder): Promise<LaunchedSwarm> {
+  const warn = (text: string): void => {
+    process.stderr.write(`raft-manager: ${text}\n`);
+  };
+  try {
+    return await launchSwarm({
+      folder,
+      nodeCommand: NODE_COMMAND,
+      onEvent(event) {
+        if (event.type === 'exited') warn(`instance ${event.id} ended (${event.how}); it is restarted`);
+        if (event.type === 'gave-up') warn(`instance ${event.id} stays down: ${event.reason}`);
+      },
+    });
+  } catch (error) {
+    if (error instanceof SwarmError)
+      tellStarter({ type: 'failed', code: error.code, message: error.message });
+    throw error;
+  }
+}
+
+/** What a detached supervisor tells the command that started it. */
+type Word =
+  | { readonly type: 'up' }
+  | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
+
+function tellStarter(word: Word): void {
+  process.send?.(word);
 }
 
 /** Starts the same in a process of its own, and waits until it has a coordinator or says why not. */
@@ -84,23 +116,26 @@ async function detach(folder: SwarmFolder, options: UpOptions): Promise<void> {
   const [program = process.execPath, ...args] = RAFT_MANAGER;
   const child = spawn(program, [...args, 'up', '--foreground', ...place], {
     detached: true,
-    stdio: ['ignore', log, log],
+    stdio: ['ignore', log, log, 'ipc'],
   });
   closeSync(log);
-  const ended = new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
-  const outcome = await Promise.race([ended, electedCensus(folder)]);
+  const word = await new Promise<Word>((resolve) => {
+    child.once('message', (message) => resolve(message as Word));
+    child.once('exit', (code) => {
+      const message = `the supervisor ended with exit code ${code}; see ${logFile}`;
+      resolve({ type: 'failed', code: 'STOPPED', message });
+    });
+  });
+  if (word.type === 'failed') throw new SwarmError(word.code, word.message);
+  child.disconnect();
   child.unref();
-  if (typeof outcome === 'number') {
-    process.stderr.write(readFileSync(logFile, 'utf8'));
-    process.exitCode = outcome === 0 ? 1 : outcome;
-    return;
-  }
-  announce(outcome, folder, options);
+  announce(await takeCensus(folder, packageVersion(), CENSUS_TIMEOUT_MS), folder, options);
 }
 
-/** Looks until somebody has been elected. */
-async function electedCensus(folder: SwarmFolder): Promise<Census> {
+/** Looks until somebody has been elected; undefined when told to stop before. */
+async function electedCensus(folder: SwarmFolder, stop: AbortSignal): Promise<Census | undefined> {
   for (const deadline = performance.now() + READY_TIMEOUT_MS; performance.now() < deadline; ) {
+    if (stop.aborted) return undefined;
     const census = await takeCensus(folder, packageVersion(), CENSUS_TIMEOUT_MS);
     if (census.quorum) return census;
     await delay(POLL_MS);
