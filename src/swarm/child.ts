@@ -14,9 +14,10 @@ export type ChildMessage = z.output<typeof fromChild>;
 
 /**
  * What it is told when the whole swarm stops: first `drain` (hand back what you work on, while there still
- * is a quorum to take note), then `stop`.
+ * is a quorum to take note), then `stop`. `halt`: end now, and the processes of your tasks with you, which
+ * SIGKILL would leave behind.
  */
-export type ChildOrder = { readonly type: 'drain' | 'stop' };
+export type ChildOrder = { readonly type: 'drain' | 'stop' | 'halt' };
 
 export interface ChildExit {
   readonly code: number | null;

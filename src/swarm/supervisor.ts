@@ -23,6 +23,8 @@ const CRASH_WINDOW_MS = 60_000;
 const FIRST_PAUSE_MS = 50;
 /** An instance that was told to stop gets this long to hand back its work. */
 const STOP_GRACE_MS = 10_000;
+/** One that was told to halt gets this long to take the processes of its tasks with it. */
+const HALT_GRACE_MS = 1_000;
 
 interface Ward {
   readonly id: NodeId;
@@ -69,17 +71,10 @@ export class Supervisor {
     throw failed.failure;
   }
 
-  /** Process ids of the instances that are up. */
-  pids(): ReadonlyMap<NodeId, number> {
-    const up = new Map<NodeId, number>();
-    for (const { id, child } of this.#wards) if (child?.pid !== undefined) up.set(id, child.pid);
-    return up;
-  }
-
   /** Stops every instance: all hand back their work, then all go; who takes too long is killed. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    const late = setTimeout(() => this.kill(), STOP_GRACE_MS);
+    const late = setTimeout(() => void this.halt(), STOP_GRACE_MS);
     for (const ward of this.#wards) {
       clearTimeout(ward.restart);
       if (ward.state === 'ready') ward.child?.order({ type: 'drain' });
@@ -93,10 +88,18 @@ export class Supervisor {
     clearTimeout(late);
   }
 
-  /** Ends every process at once. What was acknowledged is on disk. */
-  kill(): void {
+  /** Ends every process at once, those of running tasks included. What was acknowledged is on disk. */
+  async halt(): Promise<void> {
     this.#stopping = true;
-    for (const { child } of this.#wards) child?.kill();
+    for (const { child, restart } of this.#wards) {
+      clearTimeout(restart);
+      child?.order({ type: 'halt' });
+    }
+    const late = setTimeout(() => {
+      for (const { child } of this.#wards) child?.kill();
+    }, HALT_GRACE_MS);
+    await this.#until(() => this.#wards.every(({ child }) => child === undefined));
+    clearTimeout(late);
   }
 
   #spawn(ward: Ward): void {

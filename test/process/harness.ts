@@ -31,6 +31,8 @@ export interface Ended {
 /** One command that was started and may still be at work. */
 export interface Command {
   readonly pid: number;
+  /** What it has written so far. */
+  stdout(): string;
   readonly ended: Promise<Ended>;
   signal(name: NodeJS.Signals): void;
 }
@@ -103,6 +105,7 @@ function follow(child: ChildProcess): Command {
   });
   return {
     pid: child.pid ?? 0,
+    stdout: () => stdout,
     ended,
     signal: (name) => {
       child.kill(name);
@@ -112,20 +115,23 @@ function follow(child: ChildProcess): Command {
 
 /** Waits until `look` finds something, and says what it was waiting for when it never does. */
 export async function eventually<T>(
-  what: string,
+  what: string | (() => string),
   look: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
   for (const deadline = performance.now() + PATIENCE_MS; ; ) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > deadline) throw new Error(`waited in vain for: ${what}`);
+    if (performance.now() > deadline) throw new Error(`waited in vain for: ${typeof what === 'string' ? what : what()}`);
     await delay(LOOK_AGAIN_MS);
   }
 }
 
 /** Waits until the project has no process any more. */
 export async function allGone(project: Project): Promise<void> {
-  await eventually('every process to be gone', () => project.processes().length === 0);
+  await eventually(
+    () => `the end of ${project.processes().map((pid) => `${pid} (${procFile(pid, 'cmdline')})`).join(', ')}`,
+    () => project.processes().length === 0,
+  );
 }
 
 async function killAll(folder: string): Promise<void> {

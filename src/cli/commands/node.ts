@@ -12,6 +12,9 @@ export function nodeCommand(): Command {
     .action(runNode);
 }
 
+/** For an instance without supervisor to hand back its work; without a quorum that may never succeed. */
+const ORPHAN_GRACE_MS = 10_000;
+
 interface NodeCommandOptions {
   readonly swarm: string;
   readonly id: string;
@@ -50,11 +53,15 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
       process.exit(0);
     };
     process.on('message', (order: ChildOrder) => {
+      if (order.type === 'halt') process.exit(1);
       if (order.type === 'stop') void leave('at-once');
       else void drain().then(() => tell({ type: 'drained' }));
     });
     // The supervisor is gone: nobody would restart this process, and nobody could stop it.
-    process.on('disconnect', () => void leave('at-once'));
+    process.on('disconnect', () => {
+      setTimeout(() => process.exit(1), ORPHAN_GRACE_MS).unref();
+      void leave('at-once');
+    });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void leave('hand-over'));
     tell({ type: 'ready', url: running.url });
   } catch (error) {

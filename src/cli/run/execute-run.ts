@@ -8,7 +8,7 @@ import {
   prepareStateFolder,
   type SwarmFolder,
 } from '../../swarm/layout.ts';
-import { createSwarm, type Roster } from '../../swarm/roster.ts';
+import { createSwarm, loadRoster, type Roster } from '../../swarm/roster.ts';
 import {
   closeRun,
   findUnfinishedRun,
@@ -18,11 +18,12 @@ import {
   removeRun,
   saveRunOrder,
 } from '../../swarm/run-folder.ts';
+import type { SupervisorEvent } from '../../swarm/supervisor.ts';
 import { checkCapabilities, checkWork, readTaskFile } from '../../swarm/task-file.ts';
 import { planFromOptions } from '../founding-options.ts';
 import { NODE_COMMAND } from '../node-command.ts';
 import { packageVersion } from '../package-version.ts';
-import { EXIT } from '../report-error.ts';
+import { EXIT, exitCodeOf } from '../report-error.ts';
 import { paintFor } from '../view/paint.ts';
 import { type RunReport, reportJson, reportLines } from '../view/run-report.ts';
 import { Interrupts } from './interrupts.ts';
@@ -38,11 +39,15 @@ export async function executeRun(file: string | undefined, options: RunOptions):
   const { folder, order } = options.resume
     ? findUnfinishedRun(project)
     : await foundRun(file, options, project);
+  const onUnfit = (): void => {
+    // It never began, so there is nothing that --resume could go on with.
+    if (options.resume !== true) removeRun(folder);
+  };
   const startedAt = Date.now();
   const display = openRunDisplay({ swarm: order.key, startedAt, quiet: options.json === true });
   const interrupts = new Interrupts();
   try {
-    const report = await conduct({ folder, order, startedAt, display, interrupts });
+    const report = await conduct({ folder, order, startedAt, display, interrupts, onUnfit });
     display.close();
     finish(folder, report, options);
     return report.tasks.every(({ state }) => state === 'completed') ? EXIT.ok : EXIT.failed;
@@ -93,21 +98,13 @@ interface Conduct {
   readonly startedAt: number;
   readonly display: RunDisplay;
   readonly interrupts: Interrupts;
+  /** The swarm cannot be started the way it was asked for. */
+  onUnfit(): void;
 }
 
 /** Starts the swarm, submits, follows until every task has come to an end or a person stops it. */
-async function conduct({ folder, order, startedAt, display, interrupts }: Conduct): Promise<RunReport> {
-  const swarm: LaunchedSwarm = await launchSwarm({
-    folder,
-    nodeCommand: NODE_COMMAND,
-    onEvent: (event) => display.onSupervisor(event),
-  });
-  interrupts.onSecond(() => {
-    swarm.supervisor.kill();
-    display.close();
-    process.stderr.write('raft-manager: stopped at once; "raft-manager run --resume" goes on\n');
-    process.exit(EXIT.failed);
-  });
+async function conduct(job: Conduct): Promise<RunReport> {
+  const { folder, order, startedAt, display, interrupts } = job;
   const client = new SwarmClient({
     folder,
     name: `run-${process.pid}`,
@@ -115,7 +112,9 @@ async function conduct({ folder, order, startedAt, display, interrupts }: Conduc
     onNotice: (notice) => session.onNotice(notice),
     onRelinked: () => session.onRelinked(),
   });
-  const session = new RunSession({ client, order, display, supervisor: swarm.supervisor });
+  const voters = loadRoster(folder).nodes.filter(({ voter }) => voter);
+  const session = new RunSession({ client, order, display, voters: voters.map(({ id }) => id) });
+  const swarm = await launch(job, (event) => session.onSupervisor(event));
   const sampler = display.wantsCensus
     ? setInterval(
         () => void takeCensus(folder, packageVersion(), CENSUS_TIMEOUT_MS).then(display.onCensus),
@@ -123,7 +122,7 @@ async function conduct({ folder, order, startedAt, display, interrupts }: Conduc
       )
     : undefined;
   try {
-    await session.begin();
+    await Promise.race([session.begin(), session.settled]);
     await Promise.race([session.settled, interrupts.first.then(() => session.windDown())]);
     const tasks = await session.tasks();
     const census = await takeCensus(folder, packageVersion(), CENSUS_TIMEOUT_MS);
@@ -139,6 +138,24 @@ async function conduct({ folder, order, startedAt, display, interrupts }: Conduc
     clearInterval(sampler);
     await client.close();
     await swarm.stop();
+  }
+}
+
+async function launch(
+  { folder, display, interrupts, onUnfit }: Conduct,
+  onEvent: (event: SupervisorEvent) => void,
+): Promise<LaunchedSwarm> {
+  try {
+    const swarm = await launchSwarm({ folder, nodeCommand: NODE_COMMAND, onEvent });
+    interrupts.onSecond(() => {
+      display.close();
+      process.stderr.write('raft-manager: stopped at once; "raft-manager run --resume" goes on\n');
+      void swarm.supervisor.halt().then(() => process.exit(EXIT.failed));
+    });
+    return swarm;
+  } catch (error) {
+    if (exitCodeOf(error) === EXIT.usage) onUnfit();
+    throw error;
   }
 }
 

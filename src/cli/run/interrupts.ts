@@ -1,3 +1,5 @@
+import { EXIT } from '../report-error.ts';
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Ctrl-C, counted: the first asks to stop in order, the second to stop now. */
@@ -5,7 +7,8 @@ export class Interrupts {
   /** Resolves at the first one. */
   readonly first: Promise<void>;
   #resolveFirst: () => void = () => undefined;
-  #onSecond: () => void = () => undefined;
+  // Instances notice that their supervisor is gone, and follow.
+  #onSecond: () => void = () => process.exit(EXIT.failed);
   #count = 0;
 
   constructor() {

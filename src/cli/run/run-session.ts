@@ -1,8 +1,9 @@
 import { SwarmError } from '../../protocol/errors.ts';
+import { majority } from '../../raft/quorum.ts';
 import type { SwarmClient } from '../../swarm/client.ts';
 import type { Notice } from '../../swarm/port.ts';
 import type { RunOrder } from '../../swarm/run-folder.ts';
-import type { Supervisor } from '../../swarm/supervisor.ts';
+import type { SupervisorEvent } from '../../swarm/supervisor.ts';
 import { isSettled, type TaskJson, type TaskState } from '../../tasks/task.ts';
 import type { RunDisplay } from './run-display.ts';
 
@@ -10,7 +11,7 @@ interface RunSessionOptions {
   readonly client: SwarmClient;
   readonly order: RunOrder;
   readonly display: RunDisplay;
-  readonly supervisor: Supervisor;
+  readonly voters: readonly string[];
 }
 
 /** A cold swarm on a busy machine may take its time to elect. */
@@ -20,10 +21,15 @@ const WIND_DOWN_MS = 5_000;
 
 /** One run's dealings with the log: submit once, follow, bring to an end. */
 export class RunSession {
-  /** Resolves when every task has come to an end, good or bad. */
+  /**
+   * Resolves when every task has come to an end, good or bad. Rejects with NO_QUORUM when that cannot
+   * happen any more: too many instances stay down.
+   */
   readonly settled: Promise<void>;
   readonly #options: RunSessionOptions;
   readonly #states = new Map<string, TaskState>();
+  readonly #down = new Set<string>();
+  #phase: 'beginning' | 'following' = 'beginning';
   #resolveSettled: () => void = () => undefined;
   #rejectSettled: (error: unknown) => void = () => undefined;
   #idle: (() => void) | undefined;
@@ -49,12 +55,30 @@ export class RunSession {
       patience,
     );
     if (repeated) await this.#retryFailed();
+    // Not earlier: a run that goes on may have come to an end before, with failures that are tried again now.
+    this.#phase = 'following';
     await this.#catchUp();
   }
 
   onNotice(notice: Notice): void {
     this.#options.display.onNotice(notice);
     if (notice.type === 'applied') this.#note(notice.tasks);
+  }
+
+  onSupervisor(event: SupervisorEvent): void {
+    const { display, voters } = this.#options;
+    display.onSupervisor(event);
+    if (event.type !== 'gave-up') return;
+    this.#down.add(event.id);
+    const down = voters.filter((id) => this.#down.has(id));
+    if (voters.length - down.length >= majority(voters.length)) return;
+    const message = `${down.join(', ')} of ${voters.length} voters stay down, and the others are no majority`;
+    this.#rejectSettled(
+      new SwarmError(
+        'NO_QUORUM',
+        `${message}; "raft-manager run --resume" tries again, with all that was done`,
+      ),
+    );
   }
 
   /** Notices may have been missed while there was no link. */
@@ -97,12 +121,13 @@ export class RunSession {
 
   #note(tasks: readonly TaskJson[]): void {
     for (const { id, state } of tasks) this.#states.set(id, state);
-    const { order, supervisor } = this.#options;
-    if (order.tasks.every(({ id }) => isSettled(this.#states.get(id) ?? 'queued'))) this.#resolveSettled();
+    const { order } = this.#options;
+    if (
+      this.#phase === 'following' &&
+      order.tasks.every(({ id }) => isSettled(this.#states.get(id) ?? 'queued'))
+    )
+      this.#resolveSettled();
     if (this.#activeCount() === 0) this.#idle?.();
-    if (supervisor.pids().size === 0) {
-      this.#rejectSettled(new SwarmError('NO_QUORUM', 'every instance of the swarm is down'));
-    }
   }
 
   #activeCount(): number {
