@@ -36,7 +36,17 @@ export interface Inhabitant {
   readonly applied: string[];
   readonly roles: NodeStatus['role'][];
   readonly failures: Error[];
-  isTransportClosed: boolean;
+  transportClosings: number;
+}
+
+/** The nodes of most tests. */
+export const voters = ['a', 'b', 'c'];
+
+/** Three voters, and a leader that all of them know. */
+export function settled(options: Partial<LabOptions> = {}): Lab {
+  const lab = new Lab({ voters, ...options });
+  lab.settle();
+  return lab;
 }
 
 /** Events of one instant beyond which somebody must be running in circles. */
@@ -91,7 +101,7 @@ export class Lab {
 
   /** Begins a life of `name` from what its disk holds. */
   start(name: string): void {
-    const { voters, learners = [], config, requestTimeoutMs = 10_000 } = this.#options;
+    const { learners = [], config, requestTimeoutMs = 10_000 } = this.#options;
     const disk = this.#disks.get(name) ?? new MemoryDisk();
     this.#disks.set(name, disk);
     this.#lives += 1;
@@ -101,7 +111,7 @@ export class Lab {
     const node = createNode<string>({
       id: nodeId(name),
       clusterId: clusterId('lab'),
-      bootstrap: configuration(voters.map(nodeId), learners.map(nodeId)),
+      bootstrap: configuration(this.#options.voters.map(nodeId), learners.map(nodeId)),
       config: raftConfig(config),
       seed: this.#lives,
       requestTimeoutMs,
@@ -125,7 +135,7 @@ export class Lab {
       node,
       storage,
       listener: transport.listener(),
-      isTransportClosed: false,
+      transportClosings: 0,
     });
   }
 
@@ -244,16 +254,33 @@ export class Lab {
       },
       setPeers: inner.setPeers.bind(inner),
       send: (to: ReturnType<typeof nodeId>, messages: readonly Message[]): void => {
+        for (const message of messages) this.#checkIsDurable(name, message);
         this.frames.push({ at: this.now, from: name, to, messages: [...messages] });
         inner.send(to, messages);
       },
       close: async (): Promise<void> => {
-        this.at(name).isTransportClosed = true;
+        this.at(name).transportClosings += 1;
         await inner.close();
       },
     };
     this.#transports.set(name, transport);
     return transport;
+  }
+
+  /** What a message promises is on the disk when it leaves. */
+  #checkIsDurable(name: string, message: Message): void {
+    const disk = this.#disks.get(name);
+    invariant(disk !== undefined, `${name} has no disk`);
+    const { hardState } = disk.recover();
+    if (message.type === 'append-response' && message.result.kind === 'accepted') {
+      const { matchIndex } = message.result;
+      invariant(matchIndex <= disk.lastIndex, `${name} acknowledged ${matchIndex}, which it could forget`);
+    }
+    if (message.type === 'vote-response' && message.granted && hardState.term === message.term) {
+      invariant(hardState.votedFor === message.to, `${name} told a vote that it could forget`);
+    }
+    const speaksOfTerm = message.type === 'vote-request' || message.type === 'append-response';
+    invariant(!speaksOfTerm || message.term <= hardState.term, `${name} told a term that it could forget`);
   }
 
   /** Exact: a deadline in the past fires at once, and again for as long as nobody consumes it. */

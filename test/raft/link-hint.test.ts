@@ -32,6 +32,15 @@ describe('a leader whose links closed everywhere is replaced in tens of millisec
     expect(cluster.core('b').term).toBe(cluster.core('c').term);
   });
 
+  test('whoever has lost its own link to the leader protects it no longer', () => {
+    const cluster = linked();
+    kill(cluster, 'a');
+    cluster.tick('b');
+    cluster.deliver({ to: 'c' });
+    expect(cluster.role('c')).toBe('follower');
+    expect(cluster.wire({ from: 'c' })).toMatchObject([{ type: 'pre-vote-response', granted: true }]);
+  });
+
   test('for every seed, and seldom with more than one lost round', () => {
     const slow = Array.from({ length: 30 }, (_, at) => at + 1).filter((seed) => {
       const cluster = new Cluster({ voters, seed });
