@@ -30,9 +30,9 @@ async function holder(folder: string): Promise<ChildProcess> {
   return child;
 }
 
-async function take(child: ChildProcess): Promise<string> {
-  const answer = once(child, 'message');
-  child.send('take');
+async function ask(child: ChildProcess, order: 'take' | 'contend'): Promise<string> {
+  const answer = Promise.race([once(child, 'message'), once(child, 'exit')]);
+  child.send(order);
   const [text] = await answer;
   return String(text);
 }
@@ -63,7 +63,7 @@ describe('the lock on a folder', () => {
   test('names the process that holds it, and falls free when that is killed', async () => {
     const folder = empty();
     const child = await holder(folder);
-    expect(await take(child)).toBe('taken');
+    expect(await ask(child, 'take')).toBe('taken');
     expect(held(folder)).toThrow(
       expect.objectContaining({
         code: 'DATA_LOCKED',
@@ -120,12 +120,19 @@ describe('the lock on a folder', () => {
     for (let round = 1; round <= 3; round += 1) {
       writeFileSync(join(folder, `lock-${round * 10}`), JSON.stringify({ pid: 2 ** 30, begun: 'earlier' }));
     }
-    const answers = await Promise.all(takers.map(take));
+    const answers = await Promise.all(takers.map((taker) => ask(taker, 'take')));
     const winner = takers[answers.indexOf('taken')];
     expect(answers.filter((answer) => answer === 'taken')).toHaveLength(1);
     for (const answer of answers.filter((text) => text !== 'taken')) {
       expect(answer).toContain(`in use by process ${winner?.pid}`);
     }
     expect(holderOf(folder)).toBe(winner?.pid);
+  });
+
+  test('is never held by two, however often it changes hands', async () => {
+    const folder = empty();
+    const takers = await Promise.all(Array.from({ length: 4 }, () => holder(folder)));
+    const answers = await Promise.all(takers.map((taker) => ask(taker, 'contend')));
+    expect(answers).toEqual(Array.from({ length: 4 }, () => 'always alone'));
   });
 });

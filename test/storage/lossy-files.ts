@@ -63,7 +63,11 @@ function sectorsOf(file: WalFile, bytes: Uint8Array, position: number): readonly
   const sectors: Sector[] = [];
   for (let at = 0; at < bytes.length; ) {
     const end = Math.min(bytes.length, at + SECTOR_BYTES - ((position + at) % SECTOR_BYTES));
-    sectors.push({ file, bytes: Buffer.from(bytes.subarray(at, end)), position: position + at });
+    const sector = Buffer.from(bytes.subarray(at, end));
+    // Preallocated zeros read the same from a hole; the last ones make the file as long.
+    if (end === bytes.length || sector.some((byte) => byte !== 0)) {
+      sectors.push({ file, bytes: sector, position: position + at });
+    }
     at = end;
   }
   return sectors;

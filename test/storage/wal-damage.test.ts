@@ -124,6 +124,27 @@ describe('a torn tail', () => {
     }
   });
 
+  test('of which some writes are kept is followed by a log that is sound in every later life', async () => {
+    const { crashed: two } = await written([{ entries: entries(1, 2) }]);
+    const folder = folders.create();
+    const first = startWriter(await openWal({ folder, ...OWNER }));
+    first.queue({ entries: entries(1, 2) });
+    await first.settled(first.queue({ entries: entries(3, 4) }));
+    const { bytes } = image(segmentsOf(folder)[0]?.bytes ?? Buffer.alloc(0));
+    await first.storage.close();
+    // The first write of the group is there, and half of the second.
+    const torn = folders.with([{ name: '00000001.wal', bytes: bytes.subarray(0, two.end + 20) }]);
+    const writes: WriteParts[] = [{ entries: entries(1, 2) }];
+    for (let life = 1; life <= 3; life += 1) {
+      const writer = startWriter(await openWal({ folder: torn, ...OWNER }));
+      expect(plain(writer.storage.recovered), `life ${life}`).toEqual(replayed(writes));
+      const more: WriteParts = { entries: [entry(life + 2, 7)] };
+      await writer.write(more);
+      writes.push(more);
+      await writer.storage.close();
+    }
+  });
+
   test('may be the header of a segment that was being begun', async () => {
     const header = crashed.offsets[1] ?? 0;
     for (let length = 0; length < header; length += 1) {
@@ -195,11 +216,33 @@ describe('damage', () => {
     );
   });
 
-  test('is a torn tail in a segment that has a successor', () => {
-    const first = { path: '00000001.wal', bytes: crashed.bytes.subarray(0, crashed.end - 1) };
-    const second = { path: '00000002.wal', bytes: Buffer.alloc(0) };
-    expect(() => replaySegments([first, second], OWNER)).toThrow(
-      expect.objectContaining({ code: 'DATA_DAMAGED', message: expect.stringContaining('00000001.wal') }),
+  test('is a missing sector in the middle of a group that was followed by another', async () => {
+    const large: WriteParts = { entries: Array.from({ length: 12 }, (_, at) => entry(at + 1, 1, 400)) };
+    const { crashed: last, closed: followed } = await written([large]);
+    const holed = (bytes: Buffer): Buffer => zeroed(bytes, 2_048, 2_560);
+    expect(logOf(holed(last.bytes))).toEqual(replayed([]));
+    expect(() => replay(holed(followed.bytes))).toThrow(expect.objectContaining({ code: 'DATA_DAMAGED' }));
+  });
+
+  test.each([
+    { why: 'a record rotted', harm: (bytes: Buffer, at: number) => flipped(bytes, at + 4) },
+    { why: 'the end is gone', harm: (bytes: Buffer, at: number) => bytes.subarray(0, at) },
+    { why: 'the end reads as zeros', harm: (bytes: Buffer, at: number) => zeroed(bytes, at, bytes.length) },
+  ])('is any loss at the end of a segment that has a successor: $why', async ({ harm }) => {
+    const folder = folders.create();
+    const writer = startWriter(await openWal({ folder, ...OWNER, maxSegmentBytes: 600 }));
+    await writer.write({ entries: [entry(1), entry(2, 1, 700)] });
+    await writer.write({ entries: [entry(3)] });
+    await writer.storage.close();
+    const [first, second] = segmentsOf(folder);
+    const whole = image(first?.bytes ?? Buffer.alloc(0));
+    const offset = whole.offsets.at(-1) ?? 0;
+    const segments = [
+      { path: '00000001.wal', bytes: harm(whole.bytes, offset) },
+      { path: '00000002.wal', bytes: second?.bytes ?? Buffer.alloc(0) },
+    ];
+    expect(() => replaySegments(segments, OWNER)).toThrow(
+      expect.objectContaining({ code: 'DATA_DAMAGED', details: { path: '00000001.wal', offset } }),
     );
   });
 

@@ -62,7 +62,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('close' as const) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('power-cut' as const), survivors }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('power-cut' as const), survivors }) },
   {
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('power-cut-at-opening' as const), syncs: fc.nat(2), survivors }),
