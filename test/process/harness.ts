@@ -121,7 +121,8 @@ export async function eventually<T>(
   for (const deadline = performance.now() + PATIENCE_MS; ; ) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > deadline) throw new Error(`waited in vain for: ${typeof what === 'string' ? what : what()}`);
+    if (performance.now() > deadline)
+      throw new Error(`waited in vain for: ${typeof what === 'string' ? what : what()}`);
     await delay(LOOK_AGAIN_MS);
   }
 }
@@ -129,7 +130,11 @@ export async function eventually<T>(
 /** Waits until the project has no process any more. */
 export async function allGone(project: Project): Promise<void> {
   await eventually(
-    () => `the end of ${project.processes().map((pid) => `${pid} (${procFile(pid, 'cmdline')})`).join(', ')}`,
+    () =>
+      `the end of ${project
+        .processes()
+        .map((pid) => `${pid} (${procFile(pid, 'cmdline')})`)
+        .join(', ')}`,
     () => project.processes().length === 0,
   );
 }
