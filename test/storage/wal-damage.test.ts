@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SwarmError } from '../../src/protocol/errors.ts';
 import { openWal } from '../../src/storage/wal.ts';
 import { decodeRecord } from '../../src/storage/wal-record.ts';
 import { replaySegments } from '../../src/storage/wal-replay.ts';
@@ -258,4 +260,37 @@ describe('damage', () => {
     await expect(openWal({ folder, ...OWNER })).rejects.toMatchObject({ code: 'DATA_DAMAGED' });
     expect(segmentsOf(folder)).toEqual([{ name: '00000001.wal', bytes }]);
   });
+
+  test('of any shape is told, or costs nothing but the last group', () => {
+    const whole = JSON.stringify(replayed(GROUPS));
+    const shorter = JSON.stringify(replayed(GROUPS.slice(0, 2)));
+    const property = fc.property(
+      // Shorter than the last group, which therefore bears witness to the ones before it.
+      fc.uint8Array({ minLength: 1, maxLength: 200 }),
+      fc.nat({ max: crashed.end - 1 }),
+      (garbage, at) => {
+        const bytes = Buffer.from(crashed.bytes);
+        bytes.set(garbage.subarray(0, bytes.length - at), at);
+        const allowed = at < lastGroupAt ? [whole] : [whole, shorter];
+        return ['DATA_DAMAGED', ...allowed].includes(outcomeOf(() => JSON.stringify(logOf(bytes))));
+      },
+    );
+    fc.assert(property, { numRuns: 3_000 });
+  });
+
+  test('of any bytes at all is a clean refusal, or an empty log', () => {
+    const empty = JSON.stringify(replayed([]));
+    const property = fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) =>
+      ['DATA_DAMAGED', empty].includes(outcomeOf(() => JSON.stringify(logOf(Buffer.from(bytes))))),
+    );
+    fc.assert(property, { numRuns: 2_000 });
+  });
 });
+
+function outcomeOf(read: () => string): string {
+  try {
+    return read();
+  } catch (error) {
+    return error instanceof SwarmError ? error.code : String(error);
+  }
+}
