@@ -209,6 +209,23 @@ describe('a disk that stalls while the network goes on', () => {
     expect(cluster.core('b')).toMatchObject({ term: 2, role: { kind: 'follower', leaderId: 'c' } });
   });
 
+  test('whoever knows its disk to be slow lets one turn pass, and only one', () => {
+    const cluster = new Cluster({ voters: ['a', 'b', 'c'] });
+    cluster.elect('a');
+    cluster.holdDisk('b');
+    cluster.propose('a', 'x');
+    cluster.settle();
+    cluster.crash('a');
+    cluster.wait(1_500);
+    cluster.releaseDisk('b');
+    cluster.tick('b');
+    expect(cluster.role('b')).toBe('follower');
+    expect(cluster.deadline('b')).toBeGreaterThan(cluster.now + 2_000);
+    cluster.crash('c');
+    cluster.tick('b');
+    expect(cluster.role('b')).toBe('pre-candidate');
+  });
+
   test('a leader with a stalled disk goes on through the others', () => {
     const cluster = new Cluster({ voters });
     cluster.elect('a');
