@@ -11,13 +11,15 @@ import { recordOf } from './records.ts';
 /** Follows one task to its end, or all of them until somebody has seen enough. */
 export async function watchTasks(id: string | undefined, options: ReachOptions): Promise<void> {
   const progress = new RunProgress({ swarm: '', startedAt: Date.now() });
-  let settle: (task: TaskJson | undefined) => void = () => undefined;
-  const settled = new Promise<TaskJson | undefined>((resolve) => {
-    settle = resolve;
+  let end: (task: TaskJson | undefined) => void = () => undefined;
+  let fail: (error: unknown) => void = () => undefined;
+  const ended = new Promise<TaskJson | undefined>((resolve, reject) => {
+    end = resolve;
+    fail = reject;
   });
   const look = (tasks: readonly TaskJson[]): void => {
     const task = tasks.find((one) => one.id === id);
-    if (task !== undefined && isSettled(task.state)) settle(task);
+    if (task !== undefined && isSettled(task.state)) end(task);
   };
   const client: SwarmClient = new SwarmClient({
     folder: await reachableFolder(options),
@@ -31,16 +33,15 @@ export async function watchTasks(id: string | undefined, options: ReachOptions):
       }
       if (notice.type === 'applied') look(notice.tasks);
     },
-    // Notices may have been missed: the record knows how the task stands.
-    onRelinked: () => {
-      if (id !== undefined) void recordOf(client, id, options).then((task) => look([task]));
+    // The task may have ended before this link was there: its record knows.
+    onRelinked() {
+      if (id !== undefined) recordOf(client, id, options).then((task) => look([task]), fail);
     },
   });
-  process.once('SIGINT', () => settle(undefined));
+  process.once('SIGINT', () => end(undefined));
   try {
     await client.watch(options.timeout);
-    if (id !== undefined) look([await recordOf(client, id, options)]);
-    const task = await settled;
+    const task = await ended;
     if (task !== undefined && task.state !== 'completed') process.exitCode = EXIT.failed;
   } finally {
     await client.close();
