@@ -226,27 +226,46 @@ describe('damage', () => {
     expect(() => replay(holed(followed.bytes))).toThrow(expect.objectContaining({ code: 'DATA_DAMAGED' }));
   });
 
-  test.each([
+  const LOSSES = [
     { why: 'a record rotted', harm: (bytes: Buffer, at: number) => flipped(bytes, at + 4) },
     { why: 'the end is gone', harm: (bytes: Buffer, at: number) => bytes.subarray(0, at) },
     { why: 'the end reads as zeros', harm: (bytes: Buffer, at: number) => zeroed(bytes, at, bytes.length) },
-  ])('is any loss at the end of a segment that has a successor: $why', async ({ harm }) => {
-    const folder = folders.create();
-    const writer = startWriter(await openWal({ folder, ...OWNER, maxSegmentBytes: 600 }));
-    await writer.write({ entries: [entry(1), entry(2, 1, 700)] });
-    await writer.write({ entries: [entry(3)] });
-    await writer.storage.close();
-    const [first, second] = segmentsOf(folder);
-    const whole = image(first?.bytes ?? Buffer.alloc(0));
-    const offset = whole.offsets.at(-1) ?? 0;
-    const segments = [
-      { path: '00000001.wal', bytes: harm(whole.bytes, offset) },
-      { path: '00000002.wal', bytes: second?.bytes ?? Buffer.alloc(0) },
-    ];
-    expect(() => replaySegments(segments, OWNER)).toThrow(
-      expect.objectContaining({ code: 'DATA_DAMAGED', details: { path: '00000001.wal', offset } }),
-    );
-  });
+  ];
+  const ENDINGS = [
+    { ending: 'part of a group', groups: [[entry(1), entry(2, 1, 700)], [entry(3)]] },
+    { ending: 'a whole group', groups: [[entry(1)], [entry(2, 1, 700)], [entry(3)]] },
+  ];
+  // A whole group that is gone without a trace shows where the next segment begins.
+  const ENDINGS_LOST = LOSSES.flatMap(({ why, harm }) =>
+    ENDINGS.map(({ ending, groups }) => ({
+      why: `${ending}, ${why}`,
+      harm,
+      groups,
+      found: ending === 'a whole group' && why !== 'a record rotted' ? 'next' : 'here',
+    })),
+  );
+  test.each(ENDINGS_LOST)(
+    'is any loss at the end of a segment that has a successor: $why',
+    async ({ harm, groups, found }) => {
+      const folder = folders.create();
+      const writer = startWriter(await openWal({ folder, ...OWNER, maxSegmentBytes: 600 }));
+      for (const group of groups) await writer.write({ entries: group });
+      await writer.storage.close();
+      const [first, second] = segmentsOf(folder);
+      const whole = image(first?.bytes ?? Buffer.alloc(0));
+      const offset = whole.offsets.at(-1) ?? 0;
+      const segments = [
+        { path: '00000001.wal', bytes: harm(whole.bytes, offset) },
+        { path: '00000002.wal', bytes: second?.bytes ?? Buffer.alloc(0) },
+      ];
+      expect(() => replaySegments(segments, OWNER)).toThrow(
+        expect.objectContaining({
+          code: 'DATA_DAMAGED',
+          details: found === 'here' ? { path: '00000001.wal', offset } : { path: '00000002.wal', offset: 0 },
+        }),
+      );
+    },
+  );
 
   test('is a file that was never a log', () => {
     expect(() => replay(Buffer.alloc(4_096, 'not a log; '))).toThrow(
