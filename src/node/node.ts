@@ -186,7 +186,7 @@ class Node<Result> implements RaftNode<Result> {
     this.#stopped = true;
     this.#timer?.cancel();
     const error = stoppedError(this.id);
-    this.#proposals.failAll(error);
+    this.#proposals.stop(error.message);
     this.#reads.failAll(error);
     this.#handOver.fail(error);
   }

@@ -60,8 +60,8 @@ export interface NodeListener<Result> {
 }
 
 /**
- * A running Raft node. Callbacks are called exactly once. After `stop` or a crash every pending
- * one gets `STOPPED`.
+ * A running Raft node. Callbacks are called exactly once. When the node stops, by itself or by request,
+ * every pending one gets an error.
  */
 export interface RaftNode<Result> {
   readonly id: NodeId;

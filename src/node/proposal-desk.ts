@@ -1,5 +1,4 @@
 import type { Entry } from '../protocol/entry.ts';
-import type { SwarmError } from '../protocol/errors.ts';
 import type { LogIndex, Millis, NodeId } from '../protocol/ids.ts';
 import { MAX_APPEND_BYTES } from '../protocol/limits.ts';
 import type { Message, ProposalForward, ProposalReceipt } from '../protocol/message.ts';
@@ -94,9 +93,10 @@ export class ProposalDesk<Result> {
     this.#proposals.expire(now);
   }
 
-  failAll(error: SwarmError): void {
+  /** See `Proposals`. */
+  stop(message: string): void {
     this.#forwards = [];
-    this.#proposals.failAll(error.code, error.message);
+    this.#proposals.stop(message);
   }
 
   #forward(leaderId: NodeId, proposals: readonly Proposal<Result>[]): void {

@@ -140,8 +140,10 @@ export class Proposals<Result> {
     this.#waiting = this.#waiting.filter(({ stage }) => stage !== 'settled');
   }
 
-  failAll(code: ErrorCode, message: string): void {
-    this.fail(this.#byAge, code, message);
+  /** The node stops. Only of what never left it is it certain that nothing comes of it. */
+  stop(message: string): void {
+    this.fail(this.#waiting, 'STOPPED', message);
+    this.fail(this.#byAge, 'OUTCOME_UNKNOWN', `${message} before the command was settled`);
     this.#waiting = [];
     this.#forwarded.clear();
     this.#placed.clear();

@@ -9,7 +9,10 @@ export interface RecoveredLog {
 }
 
 export interface StorageListener {
-  /** Every write up to and with `sequence` survives a crash now. Called in order; may skip numbers. */
+  /**
+   * Every write up to and with `sequence` survives a crash now. Called in order; may skip numbers. Never from
+   * within `write`, which is called from within a step of the core.
+   */
   onDurable(sequence: number): void;
   /** The disk refused. Nothing later becomes durable; the node must stop, never retry (ATC'20). */
   onFailed(error: Error): void;

@@ -61,7 +61,8 @@ export class SwarmClient implements Swarm {
         const body = await this.#request(REQUEST.query, pack(query), deadline - performance.now());
         return unpack(body) as Answers[Q['kind']];
       } catch (error) {
-        const lost = error instanceof SwarmError && error.code === 'OUTCOME_UNKNOWN';
+        const lost =
+          error instanceof SwarmError && (error.code === 'OUTCOME_UNKNOWN' || error.code === 'NOT_RUNNING');
         if (!lost || performance.now() >= deadline) throw error;
       }
     }
@@ -97,7 +98,7 @@ export class SwarmClient implements Swarm {
       link.request(kind, body, (status, answer) => {
         clearTimeout(late);
         if (status === STATUS_OK) resolve(answer);
-        else if (status === STATUS_ERROR) reject(unpackError(answer));
+        else if (status === STATUS_ERROR) reject(asSeenFromOutside(unpackError(answer)));
         else
           reject(new SwarmError('OUTCOME_UNKNOWN', `the link to ${link.nodeId} closed before it answered`));
       });
@@ -169,4 +170,9 @@ export class SwarmClient implements Swarm {
       this.#relink();
     });
   }
+}
+
+/** That one node stops is no news of the swarm: the next one may answer. */
+function asSeenFromOutside(error: SwarmError): SwarmError {
+  return error.code === 'STOPPED' ? new SwarmError('NOT_RUNNING', error.message) : error;
 }

@@ -42,6 +42,7 @@ const NOT_APPLIED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PROPOSAL_DROPPED',
   'PROPOSAL_TOO_LARGE',
   'TRANSFER_IN_PROGRESS',
+  'STOPPED',
 ]);
 
 const READ_SHARE = 0.35;
