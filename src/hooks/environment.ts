@@ -24,7 +24,7 @@ const INHERITED = ['HOME', 'LANG', 'TERM'] as const;
 
 /** Names that make bash or the loader run or load something before the script: never passed on. */
 const REFUSED =
-  /^(BASH_ENV|ENV|BASH_FUNC_.*|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|LD_.*|DYLD_.*|NODE_OPTIONS|PERL5OPT|PYTHONSTARTUP|GIT_SSH_COMMAND)$/;
+  /^(BASH_ENV|ENV|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|LD_.*|DYLD_.*|NODE_OPTIONS|PERL5OPT|PYTHONSTARTUP|GIT_SSH_COMMAND)$/;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -39,7 +39,7 @@ export function inheritedEnvironment(
   const environment: Record<string, string> = { PATH: absolutePath(from.PATH) };
   for (const name of [...INHERITED, ...named]) {
     const value = from[name];
-    if (value !== undefined && !REFUSED.test(name)) environment[name] = value;
+    if (value !== undefined && mayBeSet(name)) environment[name] = value;
   }
   return environment;
 }
@@ -49,13 +49,11 @@ function absolutePath(path: string | undefined): string {
   return entries.length > 0 ? entries.join(':') : '/usr/local/bin:/usr/bin:/bin';
 }
 
-/**
- * True when a task's own variables may be called so.
- *
- * @see REFUSED
- */
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** True when a task's own variables may be called so: a plain name, and none that runs code by itself. */
 export function mayBeSet(name: string): boolean {
-  return !REFUSED.test(name);
+  return VARIABLE_NAME.test(name) && !REFUSED.test(name);
 }
 
 export interface HookEnvironment {

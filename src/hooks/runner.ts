@@ -1,15 +1,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Millis } from '../protocol/ids.ts';
 import { type BashEnd, runBash } from '../shell/bash.ts';
+import { OutputTail } from '../shell/output.ts';
 import type { HookEnvironment } from './environment.ts';
 
 export type HookPhase = 'pre' | 'post';
 
 export interface HookRun {
   readonly phase: HookPhase;
-  /** Run one after the other until one fails. */
+  /** Run one after the other until one fails; each in a shell of its own. */
   readonly scripts: readonly string[];
   readonly environment: HookEnvironment;
   readonly cwd: string;
@@ -37,7 +38,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export async function runHook(run: HookRun): Promise<HookReport> {
   const { taskFile, variables } = run.environment;
   if (taskFile === undefined) return runScripts(run, variables);
-  const folder = await mkdtemp(join(tmpdir(), 'raft-manager-task-'));
+  const folder = await mkdtemp(join(resolve(tmpdir()), 'raft-manager-task-'));
   try {
     const file = join(folder, 'task.txt');
     await writeFile(file, taskFile, { mode: 0o600 });
@@ -50,8 +51,15 @@ export async function runHook(run: HookRun): Promise<HookReport> {
 async function runScripts(run: HookRun, environment: Readonly<Record<string, string>>): Promise<HookReport> {
   const { phase, scripts, cwd, signal, onOutput, timeoutMs = DEFAULT_TIMEOUT_MS } = run;
   const begun = performance.now();
-  let stdout = '';
-  let stderr = '';
+  const stdout = new OutputTail();
+  const stderr = new OutputTail();
+  const report = (verdict: Verdict): HookReport => ({
+    phase,
+    ...verdict,
+    stdout: stdout.text,
+    stderr: stderr.text,
+    durationMs: Math.round(performance.now() - begun),
+  });
   for (const script of scripts) {
     const left = Math.max(1, timeoutMs - (performance.now() - begun));
     const result = await runBash({
@@ -62,21 +70,23 @@ async function runScripts(run: HookRun, environment: Readonly<Record<string, str
       timeoutMs: left,
       ...(onOutput === undefined ? {} : { onOutput }),
     });
-    stdout += result.stdout;
-    stderr += result.stderr;
+    stdout.add(result.stdout);
+    stderr.add(result.stderr);
     const verdict = verdictOf(result.end, timeoutMs);
-    if (verdict.outcome === 'succeeded') continue;
-    return { phase, ...verdict, stdout, stderr, durationMs: Math.round(performance.now() - begun) };
+    if (verdict.outcome !== 'succeeded') return report(verdict);
   }
-  const durationMs = Math.round(performance.now() - begun);
-  return { phase, outcome: 'succeeded', exitCode: 0, reason: undefined, stdout, stderr, durationMs };
+  return report(SUCCEEDED);
 }
 
-function verdictOf(end: BashEnd, timeoutMs: Millis): Pick<HookReport, 'outcome' | 'exitCode' | 'reason'> {
+type Verdict = Pick<HookReport, 'outcome' | 'exitCode' | 'reason'>;
+
+const SUCCEEDED: Verdict = { outcome: 'succeeded', exitCode: 0, reason: undefined };
+
+function verdictOf(end: BashEnd, timeoutMs: Millis): Verdict {
   switch (end.kind) {
     case 'exited':
       return end.exitCode === 0
-        ? { outcome: 'succeeded', exitCode: 0, reason: undefined }
+        ? SUCCEEDED
         : { outcome: 'failed', exitCode: end.exitCode, reason: `exit code ${end.exitCode}` };
     case 'signalled':
       return { outcome: 'failed', exitCode: undefined, reason: `ended by ${end.signal}` };

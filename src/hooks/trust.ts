@@ -1,18 +1,20 @@
 import {
   chmodSync,
+  closeSync,
+  fstatSync,
   mkdirSync,
+  openSync,
   readFileSync,
   realpathSync,
   renameSync,
-  rmdirSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { userInfo } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { SwarmError } from '../protocol/errors.ts';
+import { lockFolder } from '../storage/folder-lock.ts';
 
 const schema = z.strictObject({
   format: z.literal(1),
@@ -45,12 +47,25 @@ export interface HookSource {
 const LOCK_PATIENCE_MS = 5_000;
 const LOCK_PAUSE_MS = 10;
 
-/** Where decisions are kept: outside any repository, so that no repository can allow itself. */
+/**
+ * Where decisions are kept: `RAFT_MANAGER_TRUST_DIR`, else below the user's own state folder. Outside any
+ * repository, so that no repository can allow itself.
+ *
+ * @throws SwarmError BAD_INPUT when `RAFT_MANAGER_TRUST_DIR` depends on the current folder.
+ */
 export function trustFolder(environment: Readonly<Record<string, string | undefined>>): string {
-  const { RAFT_MANAGER_TRUST_DIR, XDG_STATE_HOME, HOME } = environment;
-  if (RAFT_MANAGER_TRUST_DIR !== undefined && RAFT_MANAGER_TRUST_DIR !== '') return RAFT_MANAGER_TRUST_DIR;
-  const state = XDG_STATE_HOME?.startsWith('/') ? XDG_STATE_HOME : join(HOME ?? homedir(), '.local', 'state');
-  return join(state, 'raft-manager');
+  const { RAFT_MANAGER_TRUST_DIR: named = '', XDG_STATE_HOME = '', HOME = '' } = environment;
+  if (named !== '') {
+    if (isAbsolute(named)) return named;
+    throw new SwarmError(
+      'BAD_INPUT',
+      `RAFT_MANAGER_TRUST_DIR must be an absolute path, not "${named}": a repository could bring its own`,
+    );
+  }
+  if (isAbsolute(XDG_STATE_HOME)) return join(XDG_STATE_HOME, 'raft-manager');
+  // Not `os.homedir()`: it believes an empty HOME, and the current folder would be home.
+  const home = isAbsolute(HOME) ? HOME : userInfo().homedir;
+  return join(home, '.local', 'state', 'raft-manager');
 }
 
 /** What a person on this machine decided about agent files, by real path and content. */
@@ -98,45 +113,30 @@ export class TrustStore {
     });
   }
 
-  /** Two processes that decide at once must not lose each other's word. A folder is made by one of them only. */
+  /** Two processes that decide at once must not lose each other's word. */
   async #exclusively(work: () => void): Promise<void> {
-    const lock = join(this.#folder, 'trust.lock');
-    for (const deadline = performance.now() + LOCK_PATIENCE_MS; ; ) {
-      try {
-        mkdirSync(lock);
-        break;
-      } catch (error) {
-        if (!isCode(error, 'EEXIST')) throw error;
-        if (performance.now() > deadline) {
-          throw new SwarmError(
-            'DATA_LOCKED',
-            `${lock} is held by another process; if none is at work, remove it`,
-          );
-        }
-      }
-      await delay(LOCK_PAUSE_MS);
-    }
+    const unlock = await this.#lock();
     try {
       work();
     } finally {
-      rmdirSync(lock);
+      unlock();
+    }
+  }
+
+  async #lock(): Promise<() => void> {
+    for (const deadline = performance.now() + LOCK_PATIENCE_MS; ; ) {
+      try {
+        return lockFolder(this.#folder);
+      } catch (error) {
+        if (!isCode(error, 'DATA_LOCKED') || performance.now() > deadline) throw error;
+      }
+      await delay(LOCK_PAUSE_MS);
     }
   }
 
   #read(): TrustFile {
-    let text: string;
-    try {
-      if ((statSync(this.#file).mode & 0o022) !== 0) {
-        throw new SwarmError(
-          'DATA_DAMAGED',
-          `${this.#file} can be written by others, so its word counts for nothing; run "chmod 600 ${this.#file}"`,
-        );
-      }
-      text = readFileSync(this.#file, 'utf8');
-    } catch (error) {
-      if (isCode(error, 'ENOENT')) return { format: 1, files: {} };
-      throw error;
-    }
+    const text = this.#readText();
+    if (text === undefined) return { format: 1, files: {} };
     const parsed = schema.safeParse(parseJson(text));
     if (parsed.success) return parsed.data;
     throw new SwarmError(
@@ -145,11 +145,57 @@ export class TrustStore {
     );
   }
 
+  /** Undefined when nothing was decided yet. */
+  #readText(): string | undefined {
+    try {
+      // Who may write to the folder may put another file into it.
+      readPrivate(this.#folder, () => undefined);
+      return readPrivate(this.#file, (fd) => readFileSync(fd, 'utf8'));
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) return undefined;
+      if (error instanceof SwarmError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new SwarmError(
+        'DATA_DAMAGED',
+        `the decisions about hooks cannot be read: ${reason}; mend that first`,
+      );
+    }
+  }
+
   #write(content: TrustFile): void {
-    const draft = `${this.#file}.${process.pid}.draft`;
-    writeFileSync(draft, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600 });
+    const draft = `${this.#file}.draft`;
+    // Flushed: after a power cut the name must not stand for an empty file.
+    writeFileSync(draft, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600, flush: true });
     chmodSync(draft, 0o600);
     renameSync(draft, this.#file);
+  }
+}
+
+/**
+ * Reads what only its owner can have written.
+ *
+ * @throws SwarmError DATA_DAMAGED when others could have.
+ */
+function readPrivate<T>(path: string, read: (fd: number) => T): T {
+  const fd = openSync(path, 'r');
+  try {
+    const { mode, uid } = fstatSync(fd);
+    const [own, root] = [process.getuid?.() ?? uid, 0];
+    if (uid !== own && uid !== root) {
+      throw new SwarmError(
+        'DATA_DAMAGED',
+        `${path} belongs to another user (uid ${uid}), so its word counts for nothing; remove it, or set RAFT_MANAGER_TRUST_DIR to a folder of your own`,
+      );
+    }
+    if ((mode & 0o022) !== 0) {
+      throw new SwarmError(
+        'DATA_DAMAGED',
+        `${path} can be written by others, so its word counts for nothing; look at what it says, then run: chmod go-w ${path}`,
+      );
+    }
+    return read(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -18,7 +18,9 @@ const WHY_NOT: Readonly<Record<Exclude<TrustVerdict, 'allowed' | 'packaged'>, st
 
 /** Decides once whether the hooks of an agent may run here. Nobody can be asked: no word means no. */
 export async function decideHooks(definition: AgentDefinition, required: boolean): Promise<HookPolicy> {
-  const { source, name } = definition;
+  const { hooks, source, name } = definition;
+  // Without a question, a damaged list of decisions is no reason to keep the agent from its work.
+  if (hooks.pre.length + hooks.post.length === 0) return { kind: 'allowed' };
   const verdict = (await openTrustStore()).check(source);
   if (verdict === 'allowed' || verdict === 'packaged') return { kind: 'allowed' };
   const reason = `the hooks of ${name} ${WHY_NOT[verdict]}; to let them run: raft-manager hooks allow ${source.path}`;
