@@ -41,6 +41,11 @@ export function configuration(voters: readonly NodeId[], learners: readonly Node
   return { voters, votersOutgoing: [], learners, learnersNext: [], autoLeave: false };
 }
 
+/** Nodes that make a majority of `size`. */
+export function majority(size: number): number {
+  return Math.floor(size / 2) + 1;
+}
+
 /** True when `id` votes in either half. */
 export function isVoter(config: Configuration, id: NodeId): boolean {
   return config.voters.includes(id) || config.votersOutgoing.includes(id);

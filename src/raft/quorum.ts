@@ -1,15 +1,10 @@
 import type { LogIndex, NodeId } from '../protocol/ids.ts';
-import type { Configuration } from '../protocol/state.ts';
+import { type Configuration, majority } from '../protocol/state.ts';
 
 /** `won` and `lost` are final: no vote still to come can change them. */
 export type VoteResult = 'won' | 'pending' | 'lost';
 
 type Halves = Pick<Configuration, 'voters' | 'votersOutgoing'>;
-
-/** Nodes that make a majority of `size`. */
-export function majority(size: number): number {
-  return Math.floor(size / 2) + 1;
-}
 
 /**
  * The highest value that a majority of each half has reached. Infinity when there are no voters.

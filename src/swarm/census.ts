@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { NodeStatus } from '../node/port.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import type { ClusterId, NodeId } from '../protocol/ids.ts';
-import { majority } from '../raft/quorum.ts';
+import { majority } from '../protocol/state.ts';
 import { STATUS_OK } from '../transport/client-codec.ts';
 import { openClientLink } from '../transport/client-link.ts';
 import { type Endpoint, findEndpoint } from './endpoint.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Entry } from '../../src/protocol/entry.ts';
 import type { ClusterId, NodeId } from '../../src/protocol/ids.ts';
-import { majority } from '../../src/raft/quorum.ts';
+import { majority } from '../../src/protocol/state.ts';
 import { openWal } from '../../src/storage/wal.ts';
 import type { SwarmFolder } from '../../src/swarm/layout.ts';
 import { loadRoster } from '../../src/swarm/roster.ts';

@@ -1,6 +1,6 @@
 import type { Entry } from '../../src/protocol/entry.ts';
 import type { NodeId, Term } from '../../src/protocol/ids.ts';
-import { majority } from '../../src/raft/quorum.ts';
+import { majority } from '../../src/protocol/state.ts';
 import type { InvariantsOptions, NodeView } from './invariants.ts';
 import { Violation } from './violation.ts';
 

@@ -1,8 +1,7 @@
 import type { Millis, NodeId } from '../../src/protocol/ids.ts';
 import { nodeId } from '../../src/protocol/ids.ts';
-import { type Configuration, configuration, type Standing } from '../../src/protocol/state.ts';
+import { type Configuration, configuration, majority, type Standing } from '../../src/protocol/state.ts';
 import { type RaftConfig, raftConfig } from '../../src/raft/config.ts';
-import { majority } from '../../src/raft/quorum.ts';
 import type { Chance } from './chance.ts';
 import type { Weather } from './network.ts';
 import type { Skew } from './virtual-time.ts';

@@ -1,5 +1,5 @@
 import { SwarmError } from '../../protocol/errors.ts';
-import { majority } from '../../raft/quorum.ts';
+import { majority } from '../../protocol/state.ts';
 import type { SwarmClient } from '../../swarm/client.ts';
 import type { Notice } from '../../swarm/port.ts';
 import type { RunOrder } from '../../swarm/run-folder.ts';
