@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Millis } from '../protocol/ids.ts';
-import { type BashEnd, runBash } from '../shell/bash.ts';
+import { runBash } from '../shell/bash.ts';
+import { failureOf } from '../shell/failure.ts';
 import { OutputTail } from '../shell/output.ts';
 import type { HookEnvironment } from './environment.ts';
 
@@ -72,8 +73,8 @@ async function runScripts(run: HookRun, environment: Readonly<Record<string, str
     });
     stdout.add(result.stdout);
     stderr.add(result.stderr);
-    const verdict = verdictOf(result.end, timeoutMs);
-    if (verdict.outcome !== 'succeeded') return report(verdict);
+    const failure = failureOf(result.end, timeoutMs);
+    if (failure !== undefined) return report(failure);
   }
   return report(SUCCEEDED);
 }
@@ -81,20 +82,3 @@ async function runScripts(run: HookRun, environment: Readonly<Record<string, str
 type Verdict = Pick<HookReport, 'outcome' | 'exitCode' | 'reason'>;
 
 const SUCCEEDED: Verdict = { outcome: 'succeeded', exitCode: 0, reason: undefined };
-
-function verdictOf(end: BashEnd, timeoutMs: Millis): Verdict {
-  switch (end.kind) {
-    case 'exited':
-      return end.exitCode === 0
-        ? SUCCEEDED
-        : { outcome: 'failed', exitCode: end.exitCode, reason: `exit code ${end.exitCode}` };
-    case 'signalled':
-      return { outcome: 'failed', exitCode: undefined, reason: `ended by ${end.signal}` };
-    case 'timed-out':
-      return { outcome: 'timed-out', exitCode: undefined, reason: `did not end within ${timeoutMs} ms` };
-    case 'cancelled':
-      return { outcome: 'cancelled', exitCode: undefined, reason: 'the task was taken away' };
-    case 'could-not-start':
-      return { outcome: 'failed', exitCode: undefined, reason: end.reason };
-  }
-}

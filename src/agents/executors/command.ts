@@ -1,5 +1,8 @@
-import { type BashEnd, runBash } from '../../shell/bash.ts';
-import type { Execution, ExecutionResult, Executor } from './port.ts';
+import { runBash } from '../../shell/bash.ts';
+import { failureOf } from '../../shell/failure.ts';
+import type { Executor } from './port.ts';
+
+const COMPLETED = { outcome: 'completed', exitCode: 0, reason: undefined } as const;
 
 /** Does a task by running its `run:` as a bash script. */
 export const commandExecutor: Executor = {
@@ -11,26 +14,6 @@ export const commandExecutor: Executor = {
       return { outcome: 'failed', exitCode: undefined, reason, output: '', durationMs: 0 };
     }
     const { end, output, durationMs } = await runBash({ ...execution, script: run });
-    return { ...verdictOf(end, timeoutMs), output, durationMs };
+    return { ...(failureOf(end, timeoutMs) ?? COMPLETED), output, durationMs };
   },
 };
-
-function verdictOf(
-  end: BashEnd,
-  timeoutMs: Execution['timeoutMs'],
-): Pick<ExecutionResult, 'outcome' | 'exitCode' | 'reason'> {
-  switch (end.kind) {
-    case 'exited':
-      return end.exitCode === 0
-        ? { outcome: 'completed', exitCode: 0, reason: undefined }
-        : { outcome: 'failed', exitCode: end.exitCode, reason: `exit code ${end.exitCode}` };
-    case 'signalled':
-      return { outcome: 'failed', exitCode: undefined, reason: `ended by ${end.signal}` };
-    case 'timed-out':
-      return { outcome: 'timed-out', exitCode: undefined, reason: `did not end within ${timeoutMs} ms` };
-    case 'cancelled':
-      return { outcome: 'cancelled', exitCode: undefined, reason: 'the task was taken away' };
-    case 'could-not-start':
-      return { outcome: 'failed', exitCode: undefined, reason: end.reason };
-  }
-}
