@@ -1,4 +1,5 @@
 import type { Millis } from '../protocol/ids.ts';
+import { DEFAULT_LEASE_MS } from '../protocol/limits.ts';
 import type { TaskCommand } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
 
@@ -8,6 +9,8 @@ import { IdleWatch } from './idle-watch.ts';
 
 export interface CoordinatorOptions {
   readonly machine: TaskMachine;
+  /** How long leases last, as the swarm was founded. */
+  readonly leaseMs: Millis;
   /** Brings one command to the log; false when it did not get there. No retries: the next look decides anew. */
   propose(command: TaskCommand): Promise<boolean>;
   /** How long each other node has been silent, as far as the leader knows. */
@@ -46,12 +49,14 @@ export class Coordinator {
     const reservations = new IdleWatch<number>();
     const sessions = new IdleWatch<number>();
     const sweep = setInterval(() => {
+      this.#configureLeases();
       this.#expireLeases(leases);
       this.#expireReservations(reservations);
       this.#expireSessions(sessions);
       this.#dismissSilent();
     }, SWEEP_INTERVAL_MS);
     this.#reign.signal.addEventListener('abort', () => clearInterval(sweep));
+    this.#configureLeases();
     this.plan();
   }
 
@@ -98,6 +103,13 @@ export class Coordinator {
   #planIn(ms: number): void {
     clearTimeout(this.#wakeUp);
     if (this.#reign !== undefined) this.#wakeUp = setTimeout(() => this.plan(), ms);
+  }
+
+  /** Until somebody has said otherwise, through the log, leases last as long as the founder wished. */
+  #configureLeases(): void {
+    const { machine, propose, leaseMs } = this.#options;
+    if (machine.settings.leaseMs !== DEFAULT_LEASE_MS || leaseMs === DEFAULT_LEASE_MS) return;
+    void propose({ kind: 'configure', leaseMs });
   }
 
   #expireLeases(watch: IdleWatch<number>): void {

@@ -1,7 +1,7 @@
 import type { AgentDefinition } from '../agents/definition.ts';
 import { electionTraits } from '../agents/election-traits.ts';
 import { SwarmError } from '../protocol/errors.ts';
-import { MAX_INSTANCES } from '../protocol/limits.ts';
+import { MAX_INSTANCES, MAX_LEASE_MS, MIN_LEASE_MS } from '../protocol/limits.ts';
 import type { Standing } from '../protocol/state.ts';
 import { newClusterId, type Roster, type RosterNode, voterCount } from './roster.ts';
 
@@ -26,6 +26,10 @@ export function planSwarm(plan: FoundingPlan): Roster {
   const { definitions, instances, port } = plan;
   if (!Number.isInteger(instances) || instances < 1 || instances > MAX_INSTANCES) {
     throw new SwarmError('BAD_INPUT', `--agents takes a whole number from 1 to ${MAX_INSTANCES}`);
+  }
+  if (plan.leaseMs < MIN_LEASE_MS || plan.leaseMs > MAX_LEASE_MS) {
+    const [least, most] = [`${MIN_LEASE_MS} ms`, `${MAX_LEASE_MS / 3_600_000} h`];
+    throw new SwarmError('BAD_INPUT', `--lease takes a time from ${least} to ${most}`);
   }
   if (port !== 0 && port + instances - 1 > 65_535) {
     throw new SwarmError('BAD_INPUT', `--port ${port} leaves no room for ${instances} consecutive ports`);

@@ -46,6 +46,7 @@ export class Instance {
     this.watchers = new Watchers(options.machine);
     this.#coordinator = new Coordinator({
       machine: options.machine,
+      leaseMs: options.leaseMs,
       propose: (command) => this.#proposeOnce(command),
       silences: () =>
         this.status().peers.map(({ id, lastContactMs }) => ({ id, silentMs: lastContactMs ?? 0 })),

@@ -2,7 +2,7 @@ import { SwarmError } from '../protocol/errors.ts';
 import type { Millis } from '../protocol/ids.ts';
 import type { TaskEvent } from '../tasks/event.ts';
 import type { TaskMachine } from '../tasks/machine.ts';
-import { leaseOf, type TaskRecord } from '../tasks/task.ts';
+import { type Lease, leaseOf, type TaskRecord } from '../tasks/task.ts';
 import type { AttemptEnd, AttemptRunner } from './attempt.ts';
 import type { CommandSession } from './session.ts';
 
@@ -14,7 +14,6 @@ export interface WorkerOptions {
   readonly life: string;
   readonly machine: TaskMachine;
   readonly session: CommandSession;
-  readonly leaseMs: Millis;
   readonly runAttempt: AttemptRunner;
   /** For the operator's log. */
   onTrouble(error: unknown): void;
@@ -24,6 +23,9 @@ interface Held {
   readonly taskId: string;
   readonly abort: AbortController;
   readonly finished: Promise<void>;
+  readonly durationMs: Millis;
+  /** When we asked for the renewal that was granted last; before the first one, when we began. */
+  renewedAt: Millis;
 }
 
 /** Tasks an instance works on at once. */
@@ -42,7 +44,6 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #held = new Map<number, Held>();
   #phase: 'joining' | 'working' | 'leaving' = 'joining';
-  #renewedAt: Millis = 0;
   #renewal: NodeJS.Timeout | undefined;
 
   constructor(options: WorkerOptions) {
@@ -51,15 +52,11 @@ export class Worker {
 
   /** Makes this instance known; whatever its earlier life held is given back. */
   async join(): Promise<void> {
-    const { instanceId, agent, capabilities, life, session, leaseMs } = this.#options;
+    const { instanceId, agent, capabilities, life, session } = this.#options;
     const command = { kind: 'register', instanceId, agent, capabilities, capacity: CAPACITY, life } as const;
     while (this.#phase === 'joining' && !(await this.#settle(session.execute(command)))) {
       // No quorum yet: an instance has nothing better to do than to go on asking.
     }
-    if (this.#phase === 'leaving') return;
-    this.#renewedAt = performance.now();
-    clearInterval(this.#renewal);
-    this.#renewal = setInterval(() => void this.#renew(), leaseMs / RENEWALS_PER_LEASE);
   }
 
   onApplied(events: readonly TaskEvent[]): void {
@@ -72,7 +69,7 @@ export class Worker {
   /** Hands back what is unfinished and leaves the swarm. */
   async leave(): Promise<void> {
     this.#phase = 'leaving';
-    clearInterval(this.#renewal);
+    clearTimeout(this.#renewal);
     const running = [...this.#held.values()];
     for (const { abort } of running) abort.abort('stopping');
     await Promise.all(running.map(({ finished }) => finished));
@@ -109,14 +106,15 @@ export class Worker {
     }
     if (record === undefined || lease?.holder !== instanceId || this.#phase !== 'working') return;
     if (record.phase.state !== 'assigned' || this.#held.has(lease.fence)) return;
-    this.#begin(record, lease.fence);
+    this.#begin(record, lease);
   }
 
-  #begin(record: TaskRecord, fence: number): void {
+  #begin(record: TaskRecord, { fence, durationMs }: Lease): void {
     const abort = new AbortController();
     const finished = this.#work(record, fence, abort.signal).catch(this.#options.onTrouble);
-    this.#held.set(fence, { taskId: record.id, abort, finished });
+    this.#held.set(fence, { taskId: record.id, abort, finished, durationMs, renewedAt: performance.now() });
     void finished.finally(() => this.#held.delete(fence));
+    this.#scheduleRenewal();
   }
 
   async #work(record: TaskRecord, fence: number, signal: AbortSignal): Promise<void> {
@@ -152,19 +150,32 @@ export class Worker {
     }
   }
 
-  /** Renews every lease in one command. Without a renewal for a whole lease, we must assume to have lost them. */
+  #scheduleRenewal(): void {
+    clearTimeout(this.#renewal);
+    if (this.#held.size === 0 || this.#phase === 'leaving') return;
+    this.#renewal = setTimeout(() => void this.#renew(), this.#shortestLease() / RENEWALS_PER_LEASE);
+  }
+
+  #shortestLease(): Millis {
+    return Math.min(...[...this.#held.values()].map(({ durationMs }) => durationMs));
+  }
+
+  /** Renews every lease in one command. Without a renewal for a whole lease, we must assume to have lost it. */
   async #renew(): Promise<void> {
-    const { session, leaseMs } = this.#options;
-    const tasks = [...this.#held].map(([fence, { taskId }]) => ({ taskId, fence }));
-    if (tasks.length === 0) {
-      this.#renewedAt = performance.now();
-      return;
+    if (this.#held.size === 0) return;
+    const held = [...this.#held];
+    const tasks = held.map(([fence, { taskId }]) => ({ taskId, fence }));
+    const asked = performance.now();
+    const renewal = this.#options.session.execute(
+      { kind: 'renew', tasks, reservations: [] },
+      { timeoutMs: this.#shortestLease() },
+    );
+    const renewed = await this.#settle(renewal);
+    for (const [, lease] of held) {
+      if (renewed) lease.renewedAt = asked;
+      else if (performance.now() - lease.renewedAt > lease.durationMs) lease.abort.abort('lost');
     }
-    const renewed = await this.#settle(session.execute({ kind: 'renew', tasks, reservations: [] }));
-    if (renewed) this.#renewedAt = performance.now();
-    else if (performance.now() - this.#renewedAt > leaseMs) {
-      for (const { abort } of this.#held.values()) abort.abort('lost');
-    }
+    this.#scheduleRenewal();
   }
 
   async #settle(work: Promise<unknown>): Promise<boolean> {

@@ -103,6 +103,11 @@ describe('options that cannot be met', () => {
     },
     { why: 'no time', args: ['--lease', '0'], told: /'--lease <time>' argument '0' is invalid/ },
     {
+      why: 'no time for a renewal',
+      args: ['--lease', '10ms'],
+      told: /--lease takes a time from 100 ms to 168 h/,
+    },
+    {
       why: 'ports beyond the last',
       args: ['--port', '65535'],
       told: /--port 65535 leaves no room for 3 consecutive ports/,
