@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { AgentDefinition } from '../agents/definition.ts';
+import { MAX_LOCAL_INSTANCES } from '../protocol/limits.ts';
 import type { ProjectFolder } from '../swarm/layout.ts';
 import type { Roster } from '../swarm/roster.ts';
 import { collect, parseInteger, parseTime } from './options.ts';
@@ -15,14 +16,13 @@ export interface FoundingOptions {
 }
 
 const DEFAULT_INSTANCES = 3;
-const MAX_INSTANCES_TEXT = 64;
 
 export function foundingOptions(): Option[] {
   return [
     new Option(
       '--agents <n>',
       `instances: 3 survive the loss of one, 5 of two (default: ${DEFAULT_INSTANCES})`,
-    ).argParser(parseInteger(1, MAX_INSTANCES_TEXT)),
+    ).argParser(parseInteger(1, MAX_LOCAL_INSTANCES)),
     new Option(
       '--agent-file <file>',
       "agent markdown; may be given several times (default: the package's raft-manager)",

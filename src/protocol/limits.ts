@@ -146,3 +146,6 @@ export const MAX_TASK_FILE_DEPTH = 32;
 
 /** One attempt of a task. Longer than any single piece of work, and timers hold it. */
 export const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** Instances that one machine starts for a swarm: each is a process with a port, a log and some 60 MiB. */
+export const MAX_LOCAL_INSTANCES = 64;

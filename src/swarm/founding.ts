@@ -1,7 +1,7 @@
 import type { AgentDefinition } from '../agents/definition.ts';
 import { electionTraits } from '../agents/election-traits.ts';
 import { SwarmError } from '../protocol/errors.ts';
-import { MAX_INSTANCES, MAX_LEASE_MS, MIN_LEASE_MS } from '../protocol/limits.ts';
+import { MAX_LEASE_MS, MAX_LOCAL_INSTANCES, MIN_LEASE_MS } from '../protocol/limits.ts';
 import type { Standing } from '../protocol/state.ts';
 import { newClusterId, type Roster, type RosterNode, voterCount } from './roster.ts';
 
@@ -24,8 +24,8 @@ export interface FoundingPlan {
  */
 export function planSwarm(plan: FoundingPlan): Roster {
   const { definitions, instances, port } = plan;
-  if (!Number.isInteger(instances) || instances < 1 || instances > MAX_INSTANCES) {
-    throw new SwarmError('BAD_INPUT', `--agents takes a whole number from 1 to ${MAX_INSTANCES}`);
+  if (!Number.isInteger(instances) || instances < 1 || instances > MAX_LOCAL_INSTANCES) {
+    throw new SwarmError('BAD_INPUT', `--agents takes a whole number from 1 to ${MAX_LOCAL_INSTANCES}`);
   }
   if (plan.leaseMs < MIN_LEASE_MS || plan.leaseMs > MAX_LEASE_MS) {
     const [least, most] = [`${MIN_LEASE_MS} ms`, `${MAX_LEASE_MS / 3_600_000} h`];
@@ -74,8 +74,9 @@ function instanceNames(
 function idStem(name: string): string {
   const stem = name
     .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
     .replace(/[^A-Za-z0-9._-]+/g, '-')
-    .replace(/^-+|-+$/g, '')
+    .replace(/^[-.]+|[-.]+$/g, '')
     .toLowerCase()
     .slice(0, 56);
   return stem === '' ? 'agent' : stem;
