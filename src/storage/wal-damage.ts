@@ -20,9 +20,9 @@ export function isTornTail(
   bytes: Buffer,
   { offset, openGroup }: { readonly offset: number; readonly openGroup: number },
 ): boolean {
-  // Groups go to a segment only after its header is durable.
-  if (offset === 0) return bytes.length <= MAX_SEGMENT_HEADER_BYTES;
   const next = findRecord(bytes, offset + 1, openGroup);
+  // Nothing goes to a segment before its header is durable; what is longer than that is no torn header.
+  if (offset === 0) return next === undefined && bytes.length <= MAX_SEGMENT_HEADER_BYTES;
   if (next === undefined) return true;
   if (next.group > openGroup || !hasMissingSector(bytes, offset, next.at)) return false;
   return findRecord(bytes, next.at, openGroup + 1) === undefined;

@@ -191,6 +191,21 @@ describe('damage', () => {
     }
   });
 
+  test('of the header of a segment that is no longer than a header may be is told as well', async () => {
+    const vote: WriteParts = { hardState: hardState(5, 'n2') };
+    const { closed: short } = await written([vote]);
+    const folder = folders.with([{ name: '00000001.wal', bytes: short.bytes.subarray(0, short.end) }]);
+    const killed = await openWal({ folder, ...OWNER });
+    const { bytes, offsets } = image(segmentsOf(folder)[0]?.bytes ?? Buffer.alloc(0));
+    await killed.close();
+    expect(logOf(bytes)).toEqual(replayed([vote]));
+    for (let at = 0; at < (offsets.at(-1) ?? 0); at += 1) {
+      expect(() => replay(flipped(bytes, at)), `byte ${at}`).toThrow(
+        expect.objectContaining({ code: 'DATA_DAMAGED' }),
+      );
+    }
+  });
+
   test('of the closing mark loses nothing', () => {
     for (let at = closed.offsets.at(-1) ?? 0; at < closed.end; at += 1) {
       expect(logOf(flipped(closed.bytes, at)), `byte ${at}`).toEqual(replayed(GROUPS));
