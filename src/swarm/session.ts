@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import { encodeEnvelope } from '../tasks/codec.ts';
-import type { ResultValues, SessionStamp, TaskCommand, TaskResult } from '../tasks/command.ts';
+import type { ResultValues, TaskCommand, TaskResult } from '../tasks/command.ts';
 import type { ExecuteOptions } from './port.ts';
 
 /** Takes one encoded command to the log and brings the machine's answer. Throws `SwarmError`. */
@@ -24,16 +24,21 @@ const WORTH_RETRYING: ReadonlySet<ErrorCode> = new Set([
   'TIMEOUT',
 ]);
 
+interface OpenSession {
+  readonly id: string;
+  /** Sequences of commands that have no answer yet. */
+  readonly pending: Set<number>;
+  nextSequence(): number;
+}
+
 /**
  * One client's commands, each applied exactly once: a command that is sent again carries its old
  * sequence, and the machine answers it from its table. Thesis §6.3
  */
 export class CommandSession {
   readonly #send: Send;
-  #id: string | undefined;
-  #opening: Promise<string> | undefined;
-  #lastSequence = 0;
-  readonly #open = new Set<number>();
+  #current: OpenSession | undefined;
+  #opening: Promise<OpenSession> | undefined;
 
   constructor(send: Send) {
     this.#send = send;
@@ -44,37 +49,59 @@ export class CommandSession {
     options: ExecuteOptions = {},
   ): Promise<ResultValues[C['kind']]> {
     const deadline = performance.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const session = await this.#session(deadline);
+    const outcome = await this.#executeIn(session, command, deadline);
+    if (outcome !== 'expired') return outcome;
+    if (this.#current === session) this.#current = undefined;
+    return this.execute(command, { timeoutMs: deadline - performance.now() });
+  }
+
+  /**
+   * `expired`: the session was closed for silence before the command first reached the log, so nobody has
+   * applied it, and another session may bring it. Later than that it may have been applied: an error.
+   */
+  async #executeIn<C extends TaskCommand>(
+    { id, pending, nextSequence }: OpenSession,
+    command: C,
+    deadline: number,
+  ): Promise<ResultValues[C['kind']] | 'expired'> {
     const at = Date.now();
-    const id = await this.#session(deadline);
-    const sequence = ++this.#lastSequence;
-    this.#open.add(sequence);
+    const sequence = nextSequence();
+    let sent = 0;
+    const encode = (): Uint8Array => {
+      sent += 1;
+      return encodeEnvelope({ at, session: { id, sequence, ack: Math.min(...pending) }, body: command });
+    };
+    pending.add(sequence);
     try {
-      const stamp = (): SessionStamp => ({ id, sequence, ack: Math.min(...this.#open) });
-      return await this.#settle(() => encodeEnvelope({ at, session: stamp(), body: command }), deadline);
+      return await this.#settle(encode, deadline);
     } catch (error) {
-      if (!(error instanceof SwarmError) || error.code !== 'SESSION_EXPIRED') throw error;
-      if (this.#id === id) this.#id = undefined;
+      if (error instanceof SwarmError && error.code === 'SESSION_EXPIRED' && sent === 1) return 'expired';
       throw error;
     } finally {
-      this.#open.delete(sequence);
+      pending.delete(sequence);
     }
   }
 
-  async #session(deadline: number): Promise<string> {
-    if (this.#id !== undefined) return this.#id;
+  async #session(deadline: number): Promise<OpenSession> {
+    if (this.#current !== undefined) return this.#current;
     this.#opening ??= this.#openSession(deadline).finally(() => {
       this.#opening = undefined;
     });
     return this.#opening;
   }
 
-  async #openSession(deadline: number): Promise<string> {
+  async #openSession(deadline: number): Promise<OpenSession> {
     const id = randomUUID();
     const bytes = encodeEnvelope({ at: Date.now(), body: { kind: 'session-open', sessionId: id } });
     await this.#settle(() => bytes, deadline);
-    this.#id = id;
-    this.#lastSequence = 0;
-    return id;
+    let lastSequence = 0;
+    const nextSequence = (): number => {
+      lastSequence += 1;
+      return lastSequence;
+    };
+    this.#current = { id, pending: new Set(), nextSequence };
+    return this.#current;
   }
 
   /** Sends until there is an answer, or no more time. */
