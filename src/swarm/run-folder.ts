@@ -36,7 +36,7 @@ export function findUnfinishedRun(project: ProjectFolder): {
   readonly folder: SwarmFolder;
   readonly order: RunOrder;
 } {
-  const folder = listRuns(project).find(({ root }) => existsSync(join(root, 'run.json')));
+  const folder = listRuns(project).find(isUnfinished);
   if (folder === undefined) {
     throw new SwarmError(
       'BAD_INPUT',
@@ -52,6 +52,10 @@ export function findUnfinishedRun(project: ProjectFolder): {
   return { folder, order: JSON.parse(readFileSync(join(folder.root, 'run.json'), 'utf8')) as RunOrder };
 }
 
+function isUnfinished({ root }: SwarmFolder): boolean {
+  return existsSync(join(root, 'run.json'));
+}
+
 /** Removes a finished run's folder. */
 export function removeRun(folder: SwarmFolder): void {
   rmSync(folder.root, { recursive: true, force: true });
@@ -62,9 +66,9 @@ export function closeRun(folder: SwarmFolder): void {
   rmSync(join(folder.root, 'run.json'), { force: true });
 }
 
-/** Drops the oldest runs that nobody came back to. */
+/** Drops the oldest runs that nobody came back to. Those that a person chose to keep stay. */
 export function pruneRuns(project: ProjectFolder): void {
-  for (const folder of listRuns(project).slice(MAX_KEPT_RUNS)) {
+  for (const folder of listRuns(project).filter(isUnfinished).slice(MAX_KEPT_RUNS)) {
     if (!hasLiveNode(folder)) removeRun(folder);
   }
 }
