@@ -164,10 +164,12 @@ export class SwarmClient implements Swarm {
 
   /** A watcher must not wait for the next request to find another node. */
   #relink(): void {
+    if (this.#closed) return;
     this.#linkWithin(DEFAULT_TIMEOUT_MS).catch((error: unknown) => {
       if (this.#closed) return;
       if (!(error instanceof SwarmError)) throw error;
-      this.#relink();
+      // A folder that is gone is known at once: without a pause nothing else would ever have its turn.
+      setTimeout(() => this.#relink(), REDIAL_PAUSE_MS);
     });
   }
 }
