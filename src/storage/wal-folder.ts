@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { open, readdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { SwarmError } from '../protocol/errors.ts';
@@ -14,13 +14,38 @@ const SEGMENT_NAME = /^(\d{8})\.wal$/;
  * @throws SwarmError DATA_LOCKED.
  */
 export async function claimFolder(folder: string): Promise<() => void> {
-  const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const unlock = lockFolder(folder);
-  if (made === undefined) return unlock;
-  // A folder whose name is not durable is gone after a crash, with all that was synced in it (etcd 6368).
-  for (let child = resolve(folder); ; child = dirname(child)) {
-    await syncFolder(dirname(child));
-    if (child === resolve(made)) return unlock;
+  try {
+    await syncNames(folder);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+  return unlock;
+}
+
+/**
+ * Makes the names in a folder durable, its own, and those of the folders that it lies in: without them all
+ * that was synced is gone after a power cut (etcd 6368). At every opening, because a life that made a
+ * folder or a segment may have been killed before it came to this.
+ */
+async function syncNames(folder: string): Promise<void> {
+  let here = resolve(folder);
+  const { dev } = statSync(here);
+  await syncFolder(here);
+  for (let above = dirname(here); above !== here && statSync(above).dev === dev; above = dirname(here)) {
+    await syncIfOurs(above);
+    here = above;
+  }
+}
+
+/** A folder that we may not even look into was there before us. */
+async function syncIfOurs(folder: string): Promise<void> {
+  try {
+    await syncFolder(folder);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) throw error;
   }
 }
 
