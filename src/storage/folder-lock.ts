@@ -98,8 +98,8 @@ function tryLink(from: string, to: string): boolean {
 /** Who holds lock `number`, if that process is alive. */
 function readHolder(folder: string, number: number): Holder | undefined {
   try {
-    const holder = JSON.parse(readFileSync(lockPath(folder, number), 'utf8')) as Holder;
-    return isAlive(holder) ? holder : undefined;
+    const holder = JSON.parse(readFileSync(lockPath(folder, number), 'utf8')) as Holder | null;
+    return holder !== null && isAlive(holder) ? holder : undefined;
   } catch (error) {
     // Given back, removed by a later holder, or emptied by a power cut.
     if (error instanceof SyntaxError || hasCode(error, 'ENOENT')) return undefined;

@@ -87,6 +87,10 @@ describe('the lock on a folder', () => {
     { why: 'a power cut emptied it', content: '' },
     { why: 'a power cut left zeros', content: '\0\0\0\0' },
     { why: 'it says nothing', content: '{}' },
+    { why: 'it says nothing at all', content: 'null' },
+    { why: 'it says something else', content: '["lock"]' },
+    { why: 'it names no process', content: '{"pid":"1","begun":""}' },
+    { why: 'it names every process', content: '{"pid":-1,"begun":""}' },
   ])('is taken over when $why', ({ content }) => {
     const folder = empty();
     writeFileSync(join(folder, 'lock-7'), content);
