@@ -72,10 +72,10 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
   let queued: LogWrite[] = [];
   let syncing: readonly LogWrite[] | undefined;
   let failure: Error | undefined;
-  let state: 'open' | 'failed' | 'closed' = 'open';
+  let state: 'open' | 'closing' | 'failed' | 'closed' = 'open';
   let idle: (() => void)[] = [];
 
-  const isCurrent = (): boolean => state === 'open' && disk.life === life;
+  const isCurrent = (): boolean => (state === 'open' || state === 'closing') && disk.life === life;
 
   const sync = (): void => {
     if (syncing !== undefined || queued.length === 0) return;
@@ -110,12 +110,15 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
       listener = given;
     },
     write(write) {
-      if (!isCurrent()) return;
+      if (state === 'closing' || !isCurrent()) return;
       queued.push(write);
       sync();
     },
     async close() {
-      if (syncing !== undefined && isCurrent()) await new Promise<void>((resolve) => idle.push(resolve));
+      if (syncing !== undefined && isCurrent()) {
+        state = 'closing';
+        await new Promise<void>((resolve) => idle.push(resolve));
+      }
       state = 'closed';
     },
     crash(survivors) {

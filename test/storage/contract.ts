@@ -158,6 +158,20 @@ export function storageContract(name: string, make: () => Promise<StorageUnderTe
       await again.close();
     });
 
+    test('takes nothing while it closes, though a sync is under way', async () => {
+      const writer = startWriter(await disk.open());
+      writer.queue({ entries: [entry(1)] });
+      await Promise.resolve();
+      writer.queue({ entries: [entry(2)] });
+      const closing = writer.storage.close();
+      writer.queue({ entries: [entry(3)] });
+      await closing;
+      expect(writer.durable).toEqual([1, 2]);
+      const again = await disk.open();
+      expect(again.recovered.entries).toHaveLength(2);
+      await again.close();
+    });
+
     test('keeps a prefix of the writes that a crash finds under way', async () => {
       const writes = Array.from({ length: 30 }, (_, at): WriteParts => ({ entries: [entry(at + 1)] }));
       const writer = startWriter(await disk.open());
