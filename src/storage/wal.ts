@@ -154,10 +154,19 @@ class Wal implements LogStorage {
     try {
       // From here on damage to the last group can be told from a tail that was never synced.
       if (this.#phase === 'idle' && this.#file !== undefined) await this.#mark(this.#file);
+      await this.closeFile();
     } catch (error) {
       throw diskFailed(this.#options.folder, error);
     } finally {
+      await this.#giveBack();
+    }
+  }
+
+  /** Whatever became of the last file, the folder is free for the next life. */
+  async #giveBack(): Promise<void> {
+    try {
       await this.closeFile();
+    } finally {
       this.#unlock();
     }
   }

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { clusterId, nodeId } from '../../src/protocol/ids.ts';
 import type { LogStorage } from '../../src/storage/port.ts';
 import { openWal, type WalOptions } from '../../src/storage/wal.ts';
+import { openWalFile } from '../../src/storage/wal-file.ts';
 import { storageContract } from './contract.ts';
 import {
   entries,
@@ -213,6 +214,22 @@ describe('a disk that fails', () => {
       await (await open(folder)).close();
     },
   );
+
+  test('at closing: the file does not close, the folder is free again', async () => {
+    const folder = folders.create();
+    const storage = await open(folder, {
+      openFile: async (path) => {
+        const file = await openWalFile(path);
+        const close = async (): Promise<void> => {
+          await file.close();
+          throw new Error('close: input/output error');
+        };
+        return { ...file, close };
+      },
+    });
+    await expect(storage.close()).rejects.toMatchObject({ code: 'DISK_FAILED' });
+    await (await open(folder)).close();
+  });
 
   test('recovery writes the last group again, for its pages may be clean without being on the disk', async () => {
     const folder = folders.create();
