@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SwarmError } from '../protocol/errors.ts';
 import type { ClusterId, NodeId } from '../protocol/ids.ts';
 import type { ResultValues, TaskCommand, TaskResult } from '../tasks/command.ts';
+import type { TaskJson } from '../tasks/task.ts';
 import { STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
 import { type ClientLink, openClientLink } from '../transport/client-link.ts';
 import { findEndpoint } from './endpoint.ts';
@@ -10,7 +11,7 @@ import type { SwarmFolder } from './layout.ts';
 import type { Answers, ExecuteOptions, Notice, Query, Swarm } from './port.ts';
 import { loadRoster, loadToken } from './roster.ts';
 import { CommandSession } from './session.ts';
-import { type Control, pack, REQUEST, unpack, unpackError } from './wire.ts';
+import { type Control, pack, REQUEST, type TaskPage, unpack, unpackError, type WireQuery } from './wire.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const REDIAL_PAUSE_MS = 50;
@@ -54,17 +55,28 @@ export class SwarmClient implements Swarm {
   }
 
   async query<Q extends Query>(query: Q, options: ExecuteOptions = {}): Promise<Answers[Q['kind']]> {
-    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const deadline = performance.now() + timeoutMs;
+    const deadline = performance.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    if (query.kind !== 'tasks') return (await this.#ask(query, deadline)) as Answers[Q['kind']];
+    const tasks: TaskJson[] = [];
+    for (let from: number | null = 0; from !== null; ) {
+      const page = (await this.#ask({ kind: 'tasks', from }, deadline)) as TaskPage;
+      tasks.push(...page.tasks);
+      from = page.next;
+    }
+    return tasks as Answers['tasks'] as Answers[Q['kind']];
+  }
+
+  /** Asks again when the node that was asked dies. */
+  async #ask(query: WireQuery, deadline: number): Promise<unknown> {
     for (;;) {
       try {
-        const body = await this.#request(REQUEST.query, pack(query), deadline - performance.now());
-        return unpack(body) as Answers[Q['kind']];
+        return unpack(await this.#request(REQUEST.query, pack(query), deadline - performance.now()));
       } catch (error) {
         const lost =
           error instanceof SwarmError && (error.code === 'OUTCOME_UNKNOWN' || error.code === 'NOT_RUNNING');
         if (!lost || performance.now() >= deadline) throw error;
       }
+      await delay(REDIAL_PAUSE_MS);
     }
   }
 

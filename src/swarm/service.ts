@@ -1,15 +1,15 @@
+import { z } from 'zod';
 import type { Node } from '../node/node.ts';
-import { type Entry, NO_DATA } from '../protocol/entry.ts';
+import { NO_DATA } from '../protocol/entry.ts';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
-import type { LogIndex, NodeId } from '../protocol/ids.ts';
-import { decodeEnvelope } from '../tasks/codec.ts';
+import type { NodeId } from '../protocol/ids.ts';
+import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
-import { toJson } from '../tasks/task.ts';
 import { type ClientRequest, STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
 import type { ClientConnection, ClientHandlers } from '../transport/client-connection.ts';
-import type { Answers, LogLine, Overview, Query } from './port.ts';
+import { answerOf, parseQuery } from './queries.ts';
 import type { Watchers } from './watchers.ts';
-import { type Control, pack, packError, REQUEST, unpack } from './wire.ts';
+import { type Control, pack, packError, REQUEST, unpack, type WireQuery } from './wire.ts';
 
 export interface ServiceOptions {
   readonly node: Node<ApplyResult>;
@@ -17,7 +17,10 @@ export interface ServiceOptions {
   readonly watchers: Watchers;
 }
 
-const MAX_LOG_LINES = 10_000;
+/** A frame's worth, less what frames it. */
+const MAX_ANSWER_BYTES = MAX_FRAME_BYTES - 1024;
+
+const controlSchema = z.object({ kind: z.literal('transfer'), target: z.string().nullable() });
 
 type Answer = (outcome: Outcome<Uint8Array>) => void;
 
@@ -40,8 +43,10 @@ export class Service {
 
   #serve(connection: ClientConnection, { requestId, kind, body }: ClientRequest): void {
     const answer: Answer = (outcome) => {
-      if (outcome.ok) connection.respond(requestId, STATUS_OK, outcome.value);
-      else connection.respond(requestId, STATUS_ERROR, packError(outcome.error));
+      if (!outcome.ok) connection.respond(requestId, STATUS_ERROR, packError(outcome.error));
+      else if (outcome.value.length <= MAX_ANSWER_BYTES)
+        connection.respond(requestId, STATUS_OK, outcome.value);
+      else connection.respond(requestId, STATUS_ERROR, packError(tooLarge(outcome.value.length)));
     };
     try {
       this.#dispatch(connection, { kind, body }, answer);
@@ -64,22 +69,22 @@ export class Service {
           answer(outcome.ok ? { ok: true, value: pack(outcome.value.result.result) } : outcome);
         });
       case REQUEST.query:
-        return this.#query(unpack(body) as Query, answer);
+        return this.#query(parseQuery(body), answer);
       case REQUEST.watch:
         watchers.add(connection, node.status());
         return answer({ ok: true, value: NO_DATA });
       case REQUEST.control:
-        return this.#control(unpack(body) as Control, answer);
+        return this.#control(parseControl(body), answer);
       default:
         throw new SwarmError('MALFORMED', `unknown kind of request ${kind}`);
     }
   }
 
-  #query(query: Query, answer: Answer): void {
+  #query(query: WireQuery, answer: Answer): void {
     const { node } = this.#options;
     if (query.kind === 'status') return answer({ ok: true, value: pack(node.status()) });
     node.readBarrier((outcome) => {
-      answer(outcome.ok ? { ok: true, value: pack(this.#answerOf(query)) } : outcome);
+      answer(outcome.ok ? { ok: true, value: pack(answerOf(query, this.#options)) } : outcome);
     });
   }
 
@@ -89,45 +94,17 @@ export class Service {
       answer(outcome.ok ? { ok: true, value: pack(outcome.value) } : outcome);
     });
   }
-
-  #answerOf(query: Exclude<Query, { kind: 'status' }>): Answers[Query['kind']] {
-    const { machine, node } = this.#options;
-    switch (query.kind) {
-      case 'overview':
-        return overviewOf(machine);
-      case 'tasks':
-        return [...machine.tasks.values()].map(toJson);
-      case 'task': {
-        const record = machine.tasks.get(query.id);
-        return record === undefined ? null : toJson(record);
-      }
-      case 'reservations':
-        return [...machine.reservations.values()].map(({ id, holder, paths, mode, fence }) => {
-          return { id, holder, paths, mode, fence };
-        });
-      case 'log': {
-        const entries = node.committed(query.from as LogIndex, Math.min(query.limit, MAX_LOG_LINES));
-        return { lines: entries.map(logLine), commitIndex: node.status().commitIndex };
-      }
-      default:
-        throw new SwarmError('MALFORMED', 'unknown kind of query');
-    }
-  }
 }
 
-function overviewOf(machine: TaskMachine): Overview {
-  return {
-    paused: machine.paused ?? null,
-    counts: { ...machine.counts },
-    instances: [...machine.instances.values()].map(({ id, agent, capabilities }) => {
-      return { id, agent, capabilities, busy: machine.heldBy(id).size };
-    }),
-    appliedIndex: machine.appliedIndex,
-    stateHash: machine.stateHash,
-  };
+function parseControl(body: Uint8Array): Control {
+  const parsed = controlSchema.safeParse(unpack(body));
+  if (parsed.success) return parsed.data;
+  throw new SwarmError('MALFORMED', `not an order: ${z.prettifyError(parsed.error)}`);
 }
 
-function logLine({ index, term, kind, data }: Entry): LogLine {
-  const envelope = kind === 'command' ? decodeEnvelope(data) : undefined;
-  return { index, term, kind, at: envelope?.at ?? null, command: envelope?.body ?? null };
+function tooLarge(length: number): SwarmError {
+  return new SwarmError(
+    'LIMIT_EXCEEDED',
+    `the answer of ${length} bytes does not fit into a frame; ask for less`,
+  );
 }

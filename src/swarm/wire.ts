@@ -1,17 +1,28 @@
 import { Packr } from 'msgpackr';
 import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+import type { TaskJson } from '../tasks/task.ts';
+import type { Query } from './port.ts';
 
 /** Kinds of request on a client link. The first is the hot path: its body goes into the log as it is. */
 export const REQUEST = {
   /** Body: an encoded command. Answer: `Settled`. */
   propose: 1,
-  /** Body: a `Query`. Answer: of its kind. */
+  /** Body: a `WireQuery`. Answer: of its kind. */
   query: 2,
   /** No body, no further answer: `Notice`s are pushed from now on. */
   watch: 3,
   /** Body: a `Control`. */
   control: 4,
 } as const;
+
+/** A query as it goes over the wire, where all tasks at once need not fit. */
+export type WireQuery = Exclude<Query, { kind: 'tasks' }> | { readonly kind: 'tasks'; readonly from: number };
+
+export interface TaskPage {
+  readonly tasks: readonly TaskJson[];
+  /** Where the next page begins; null after the last one. */
+  readonly next: number | null;
+}
 
 /** What an operator tells one node. */
 export type Control = { readonly kind: 'transfer'; readonly target: string | null };

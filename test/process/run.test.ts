@@ -140,3 +140,19 @@ describe('any number of instances', () => {
     expectEachCompletedOnce(await readHistory(folder), ids);
   });
 });
+
+test('output that is larger in sum than any frame between processes', async () => {
+  const project = openProject();
+  const ids = Array.from({ length: 280 }, (_, at) => `task-${at + 1}`);
+  const script = "head -c 65000 /dev/zero | tr '\\0' x";
+  const file = project.write(
+    'loud.yaml',
+    `tasks:\n${ids.map((id) => `  - { id: ${id}, run: "${script.replace('\\', '\\\\')}" }\n`).join('')}`,
+  );
+  const agent = project.write('plain.md', '---\nname: plain\ndescription: Works without hooks\n---\n');
+  const { exitCode, stdout, stderr } = await project.run(['run', file, '--agent-file', agent, '--json']);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  const { tasks } = JSON.parse(stdout) as { tasks: TaskJson[] };
+  expect(tasks.map(({ id }) => id)).toEqual(ids);
+  expect(tasks.every(({ output }) => output === 'x'.repeat(65_000))).toBe(true);
+});
