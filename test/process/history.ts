@@ -9,7 +9,7 @@ import { decodeEnvelope } from '../../src/tasks/codec.ts';
 import type { TaskCommand } from '../../src/tasks/command.ts';
 import { TaskMachine } from '../../src/tasks/machine.ts';
 
-export interface Refusal {
+interface Refusal {
   readonly command: TaskCommand;
   readonly code: string;
 }

@@ -28,7 +28,7 @@ export function standingFolder(project: Project): SwarmFolder {
   return swarmFolder(join(project.state, 'swarm'));
 }
 
-export function census(folder: SwarmFolder): Promise<Census> {
+function census(folder: SwarmFolder): Promise<Census> {
   return takeCensus(folder, VERSION, CENSUS_TIMEOUT_MS);
 }
 
