@@ -142,6 +142,7 @@ class Replay {
         this.#hardState = record.hardState;
         return;
       case 'truncate':
+        if (record.from < 1) throw damaged(path, offset, 'the log is cut before its first entry');
         this.#entries.length = Math.min(this.#entries.length, record.from - 1);
         return;
       case 'entry': {
