@@ -22,9 +22,12 @@ const MAX_TASK_BYTES = 96 * 1024;
 /** Passed on from our own environment. */
 const INHERITED = ['HOME', 'LANG', 'TERM'] as const;
 
-/** Names that make bash or the loader run or load something before the script: never passed on. */
-const REFUSED =
-  /^(BASH_ENV|ENV|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|LD_.*|DYLD_.*|NODE_OPTIONS|PERL5OPT|PYTHONSTARTUP|GIT_SSH_COMMAND)$/;
+/** Names that make bash or the loader run something that the script does not say, or take back its `-eu`. */
+const RUNS_BEFORE_SCRIPT =
+  /^(BASH_ENV|ENV|BASH_FUNC_.*|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|LD_PRELOAD|LD_AUDIT|DYLD_INSERT_LIBRARIES)$/;
+
+/** Names that make the programs a script calls load something else: ours are nobody's business. */
+const RUNS_IN_PROGRAMS = /^(LD_.*|DYLD_.*|NODE_OPTIONS|PERL5OPT|PYTHONSTARTUP|RUBYOPT|GIT_SSH_COMMAND)$/;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -39,7 +42,7 @@ export function inheritedEnvironment(
   const environment: Record<string, string> = { PATH: absolutePath(from.PATH) };
   for (const name of [...INHERITED, ...named]) {
     const value = from[name];
-    if (value !== undefined && mayBeSet(name)) environment[name] = value;
+    if (value !== undefined && mayBeInherited(name)) environment[name] = value;
   }
   return environment;
 }
@@ -51,9 +54,16 @@ function absolutePath(path: string | undefined): string {
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** True when a task's own variables may be called so: a plain name, and none that runs code by itself. */
+/**
+ * True when a task's own variables may be called so: a plain name, and none that runs code before the first
+ * line of `run`. What the programs of a task are told (`NODE_OPTIONS`) is for the one who wrote it to say.
+ */
 export function mayBeSet(name: string): boolean {
-  return VARIABLE_NAME.test(name) && !REFUSED.test(name);
+  return VARIABLE_NAME.test(name) && !RUNS_BEFORE_SCRIPT.test(name);
+}
+
+function mayBeInherited(name: string): boolean {
+  return mayBeSet(name) && !RUNS_IN_PROGRAMS.test(name);
 }
 
 export interface HookEnvironment {

@@ -29,21 +29,33 @@ describe('what a hook finds in its environment', () => {
   });
 
   test('has what is named, but nothing that runs by itself', () => {
-    const own = { PATH: '/bin', TZ: 'UTC', BASH_ENV: '/evil', LD_PRELOAD: '/evil' };
-    expect(inheritedEnvironment(own, ['TZ', 'BASH_ENV', 'LD_PRELOAD', 'CI'])).toEqual({
-      PATH: '/bin',
-      TZ: 'UTC',
-    });
+    const evil = [
+      ...[
+        'BASH_ENV',
+        'ENV',
+        'SHELLOPTS',
+        'BASHOPTS',
+        'PS4',
+        'PROMPT_COMMAND',
+        'BASH_FUNC_ls%%',
+        'BASH_FUNC_ls',
+      ],
+      ...['LD_PRELOAD', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'NODE_OPTIONS', 'PERL5OPT', 'PYTHONSTARTUP'],
+      ...['RUBYOPT', 'GIT_SSH_COMMAND'],
+    ];
+    const own = { PATH: '/bin', TZ: 'UTC', ...Object.fromEntries(evil.map((name) => [name, '/evil'])) };
+    expect(inheritedEnvironment(own, ['TZ', 'CI', ...evil])).toEqual({ PATH: '/bin', TZ: 'UTC' });
   });
 });
 
 describe('a variable of a task', () => {
-  test.each(['MODE', 'path_to', '_x', 'A1', 'BASH_ENVIRONMENT', 'ENVIRONMENT', 'MY_LD_PRELOAD'])(
-    'may be called %s',
-    (name) => {
-      expect(mayBeSet(name)).toBe(true);
-    },
-  );
+  test.each([
+    ...['MODE', 'path_to', '_x', 'A1', 'BASH_ENVIRONMENT', 'ENVIRONMENT', 'MY_LD_PRELOAD'],
+    // Nothing runs by these that the task does not call itself.
+    ...['NODE_OPTIONS', 'LD_LIBRARY_PATH', 'PYTHONPATH', 'GIT_SSH_COMMAND'],
+  ])('may be called %s', (name) => {
+    expect(mayBeSet(name)).toBe(true);
+  });
 
   test.each([
     ...[
@@ -56,8 +68,8 @@ describe('a variable of a task', () => {
       'BASHOPTS',
       'PS4',
     ],
-    ...['PROMPT_COMMAND', 'LD_PRELOAD', 'LD_AUDIT', 'DYLD_INSERT_LIBRARIES', 'NODE_OPTIONS', 'PERL5OPT'],
-    ...['PYTHONSTARTUP', 'GIT_SSH_COMMAND', 'BASH_ENV=/evil', '', '1A', 'a b', 'a-b', 'a\0b', 'MODE\n', 'ß'],
+    ...['BASH_FUNC_ls', 'PROMPT_COMMAND', 'LD_PRELOAD', 'LD_AUDIT', 'DYLD_INSERT_LIBRARIES'],
+    ...['BASH_ENV=/evil', '', '1A', 'a b', 'a-b', 'a\0b', 'MODE\n', 'ß'],
   ])('may not be called %j', (name) => {
     expect(mayBeSet(name)).toBe(false);
   });

@@ -38,6 +38,7 @@ describe('the text of a task', () => {
     { why: 'a long option', task: '--rcfile=canary' },
     { why: 'a glob', task: '* ?? [a-z]* {a,b}' },
     { why: 'backslashes', task: '\\"; touch canary; \\$(touch canary) \\' },
+    { why: 'escapes that `echo -e` knows', task: '\\e[31m \\033[0m \\x24(touch canary) \\n \\c' },
     { why: 'a function for bash to import', task: '() { :; }; touch canary' },
     { why: 'control characters', task: '\u001b]0;x\u0007\u0001\u007f' },
     { why: 'every language', task: 'ß 漢字 🗳️ \u202e\ufeff' },
