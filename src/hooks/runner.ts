@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -24,6 +25,8 @@ export interface HookRun {
 /** What the hooks of one phase did. */
 export interface HookReport {
   readonly phase: HookPhase;
+  /** SHA-256, hexadecimal, of each script that was begun, in order: what ran, without its text. */
+  readonly scriptHashes: readonly string[];
   readonly outcome: 'succeeded' | 'failed' | 'timed-out' | 'cancelled';
   readonly exitCode: number | undefined;
   readonly stdout: string;
@@ -54,14 +57,17 @@ async function runScripts(run: HookRun, environment: Readonly<Record<string, str
   const begun = performance.now();
   const stdout = new OutputTail();
   const stderr = new OutputTail();
+  const scriptHashes: string[] = [];
   const report = (verdict: Verdict): HookReport => ({
     phase,
     ...verdict,
+    scriptHashes,
     stdout: stdout.text,
     stderr: stderr.text,
     durationMs: Math.round(performance.now() - begun),
   });
   for (const script of scripts) {
+    scriptHashes.push(createHash('sha256').update(script).digest('hex'));
     const left = Math.max(1, timeoutMs - (performance.now() - begun));
     const result = await runBash({
       script,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -24,7 +25,20 @@ describe('the scripts of one phase', () => {
   });
 
   test('succeed when there is none', async () => {
-    expect(await hook([])).toMatchObject({ outcome: 'succeeded', exitCode: 0, stdout: '', stderr: '' });
+    expect(await hook([])).toMatchObject({
+      outcome: 'succeeded',
+      exitCode: 0,
+      scriptHashes: [],
+      stdout: '',
+      stderr: '',
+    });
+  });
+
+  test('are told by their hashes, as far as they were begun', async () => {
+    const { scriptHashes } = await hook(['echo "ß 🗳"\n', 'exit 3', 'true']);
+    expect(scriptHashes).toEqual(
+      ['echo "ß 🗳"\n', 'exit 3'].map((script) => createHash('sha256').update(script).digest('hex')),
+    );
   });
 
   test('share one bound of output', async () => {
