@@ -35,6 +35,18 @@ describe('the executor "command"', () => {
     expect(await execute(run)).toEqual({ ...end, durationMs: expect.any(Number) });
   });
 
+  test.each([
+    { why: 'a command is its work', task: { id: 'roses', run: 'true' }, refusal: undefined },
+    { why: 'an empty command does nothing, well', task: { id: 'roses', run: '' }, refusal: undefined },
+    {
+      why: 'a prompt is for a model',
+      task: { id: 'roses', prompt: 'prune' },
+      refusal: 'task roses has no run:, which the executor "command" needs',
+    },
+  ])('says beforehand what it cannot do: $why', ({ task, refusal }) => {
+    expect(commandExecutor.refuse(task)).toBe(refusal);
+  });
+
   test('says what it needs of a task without a command, and does not run the prompt', async () => {
     const cwd = ownFolder();
     expect(await execute(undefined, { cwd })).toMatchObject({

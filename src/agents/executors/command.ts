@@ -7,13 +7,17 @@ const COMPLETED = { outcome: 'completed', exitCode: 0, reason: undefined } as co
 /** Does a task by running its `run:` as a bash script. */
 export const commandExecutor: Executor = {
   name: 'command',
+  refuse: ({ id, run }) => (run === undefined ? needsRun(id) : undefined),
   async execute(execution) {
     const { run, taskId, timeoutMs } = execution;
     if (run === undefined) {
-      const reason = `task ${taskId} has no run:, which the executor "command" needs`;
-      return { outcome: 'failed', exitCode: undefined, reason, output: '', durationMs: 0 };
+      return { outcome: 'failed', exitCode: undefined, reason: needsRun(taskId), output: '', durationMs: 0 };
     }
     const { end, output, durationMs } = await runBash({ ...execution, script: run });
     return { ...(failureOf(end, timeoutMs) ?? COMPLETED), output, durationMs };
   },
 };
+
+function needsRun(taskId: string): string {
+  return `task ${taskId} has no run:, which the executor "command" needs`;
+}

@@ -22,8 +22,17 @@ export interface ExecutionResult {
   readonly durationMs: Millis;
 }
 
+/** As much of a task as tells who can do it. */
+interface Work {
+  readonly id: string;
+  readonly run?: string | undefined;
+  readonly prompt?: string | undefined;
+}
+
 /** Something that does the work of tasks. */
 export interface Executor {
   readonly name: string;
+  /** Why this task cannot be done here, for people, so that it is refused before it is queued; undefined when it can. */
+  refuse(task: Work): string | undefined;
   execute(execution: Execution): Promise<ExecutionResult>;
 }
