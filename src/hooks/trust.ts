@@ -89,10 +89,14 @@ export class TrustStore {
     return decision === undefined ? 'unknown' : 'changed';
   }
 
+  /**
+   * @throws SwarmError DISK_FAILED when the word cannot be kept (no room, no permission); what was decided before stays.
+   */
   allow(source: HookSource): Promise<void> {
     return this.#decide(source, 'allowed');
   }
 
+  /** @throws SwarmError DISK_FAILED, as `allow`. */
   deny(source: HookSource): Promise<void> {
     return this.#decide(source, 'denied');
   }
@@ -105,12 +109,17 @@ export class TrustStore {
   }
 
   async #decide({ path, sha256 }: HookSource, decision: TrustDecision['decision']): Promise<void> {
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    await this.#exclusively(() => {
-      const { files } = this.#read();
-      const decided = { sha256, decision, decidedAt: new Date().toISOString() };
-      this.#write({ format: 1, files: { ...files, [realPath(path)]: decided } });
-    });
+    const file = realPath(path);
+    try {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      await this.#exclusively(() => {
+        const { files } = this.#read();
+        const decided = { sha256, decision, decidedAt: new Date().toISOString() };
+        this.#write({ format: 1, files: { ...files, [file]: decided } });
+      });
+    } catch (error) {
+      throw isSystemError(error) ? notKept(this.#folder, error) : error;
+    }
   }
 
   /** Two processes that decide at once must not lose each other's word. */
@@ -215,6 +224,19 @@ function parseJson(text: string): unknown {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** The file system said no: all else is a bug of ours, or tells its reason already. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error;
+}
+
+function notKept(folder: string, { message }: Error): SwarmError {
+  return new SwarmError(
+    'DISK_FAILED',
+    `nothing was decided, because ${folder} cannot keep it: ${message}; mend that, or set RAFT_MANAGER_TRUST_DIR to a folder of your own`,
+    { folder },
+  );
 }
 
 function isCode(error: unknown, code: string): boolean {

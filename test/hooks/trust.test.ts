@@ -101,6 +101,17 @@ describe('a decision', () => {
     expect(store.check(source)).toBe('denied');
   });
 
+  test('is said to be lost when it cannot be kept, and why', async () => {
+    const { root, source } = lab();
+    // No folder can be made below a file, whoever asks: root may write everywhere else.
+    const store = new TrustStore(join(source.path, 'state'));
+    await expect(store.allow(source)).rejects.toMatchObject({
+      code: 'DISK_FAILED',
+      message: expect.stringMatching(/nothing was decided.*ENOTDIR.*RAFT_MANAGER_TRUST_DIR/),
+      details: { folder: join(root, 'agent.md', 'state') },
+    });
+  });
+
   test('cannot be made about a file that is not there', async () => {
     const { root, store } = lab();
     const gone = { path: join(root, 'gone.md'), sha256: '0'.repeat(64) };
