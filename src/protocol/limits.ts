@@ -56,7 +56,7 @@ export const MAX_WORK_CHARS = 256 * KIB;
 /** One line for people: titles, reasons. */
 export const MAX_LINE_CHARS = 500;
 
-/** Output of an attempt, and each stream of a hook. The start is kept. */
+/** Output of an attempt, and each stream of a hook. What runs a script keeps its end, and the log the start of what is longer still. */
 export const MAX_OUTPUT_CHARS = 64 * KIB;
 export const MAX_HOOK_RECORDS = 8;
 
