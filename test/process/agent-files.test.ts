@@ -26,7 +26,7 @@ const ODD = [
   { file: '71__github__awesome-copilot__diffblue-cover.agent.md', id: 'diffbluecover-1' },
   {
     file: '72__github__awesome-copilot__dotnet-self-learning-architect.agent.md',
-    id: '.net-self-learning-architect-1',
+    id: 'net-self-learning-architect-1',
   },
 ];
 
