@@ -80,24 +80,18 @@ export function checkCapabilities({ origin }: TaskFile, instances: readonly Capa
   refuse(origin, problems);
 }
 
-/** What carries tasks out: a shell, or a model. */
-export type ExecutorKind = 'command' | 'claude' | 'claude-code';
-
 /**
- * Makes sure that every task has the kind of work that `executor` does.
+ * Makes sure that every task has work for the executor `command`, the only one there is: a `run`.
  *
  * @throws SwarmError `BAD_INPUT`, see `readTaskFile`.
  */
-export function checkWork({ origin }: TaskFile, executor: ExecutorKind): void {
-  const key = executor === 'command' ? 'run' : 'prompt';
-  const idle = origin.tasks.filter(({ spec }) => spec[key] === undefined);
-  const other =
-    executor === 'command' ? '`--executor claude` for prompts' : '`--executor command` for shell commands';
+export function checkWork({ origin }: TaskFile): void {
+  const idle = origin.tasks.filter(({ spec }) => spec.run === undefined);
   refuse(
     origin,
     idle.map(({ spec, at }) => ({
       at,
-      message: `task ${quoted(spec.id)} has no \`${key}\`, which the executor ${executor} needs; add it, or use ${other}`,
+      message: `task ${quoted(spec.id)} has no \`run\`, which the executor command needs; add a shell command`,
     })),
   );
 }

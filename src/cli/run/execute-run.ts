@@ -70,7 +70,7 @@ async function foundRun(
     );
   }
   const taskFile = readTaskFile(file);
-  checkWork(taskFile, 'command');
+  checkWork(taskFile);
   const folder = newRunFolder(project);
   const key = folder.root.slice(project.runs.length + 1);
   const roster: Roster = await planFromOptions(options, { project, name: key });
