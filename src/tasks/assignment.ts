@@ -4,7 +4,7 @@ import type { AssignCommand, ClaimCommand, Refusal, TaskFence, TaskResult } from
 import { unknownTask } from './fence.ts';
 import { grantLease } from './lease.ts';
 import { bestReady, hasRoom, isCapable, whyNotReady } from './scheduler.ts';
-import type { TaskRecord } from './task.ts';
+import { needsOf, PROMPT_WORK, type TaskRecord } from './task.ts';
 
 /** Grants what is still possible of a coordinator's plan, which was made before the log moved on. */
 export function assign(change: Change, { assignments }: AssignCommand): TaskResult<'assign'> {
@@ -29,7 +29,7 @@ function assignOne(change: Change, taskId: string, instanceId: string): string |
   if (instance === undefined) return `there is no instance ${instanceId}`;
   const notReady = whyNotReady(state, record, at);
   if (notReady !== undefined) return notReady;
-  if (!isCapable(instance.capabilities, record.spec.requires)) return lacking(instanceId, record);
+  if (!isCapable(instance.capabilities, needsOf(record.spec))) return lacking(instanceId, record);
   if (!hasRoom(state, instance)) return `${instanceId} works on ${instance.capacity} already`;
   grantLease(change, record, { holder: instanceId, durationMs: state.settings.leaseMs, as: 'assigned' });
   return undefined;
@@ -57,7 +57,7 @@ export function claim(change: Change, command: ClaimCommand): TaskResult<'claim'
 }
 
 function choose({ state, at }: Change, { taskId, claimant }: ClaimCommand): TaskRecord | Refusal {
-  const id = taskId ?? bestReady(state, claimant.capabilities);
+  const id = taskId ?? bestReady(state, [...claimant.capabilities, PROMPT_WORK]);
   if (id === undefined) return refuse('NOTHING_READY', `no ready task that ${claimant.id} is able to do`);
   const record = state.tasks.get(id);
   if (record === undefined) return unknownTask(id);
@@ -72,5 +72,5 @@ function isFull({ state }: Change): boolean {
 }
 
 function lacking(worker: string, { id, spec }: TaskRecord): string {
-  return `${worker} has not all that ${id} requires: ${spec.requires.join(', ')}`;
+  return `${worker} has not all that ${id} requires: ${needsOf(spec).join(', ')}`;
 }

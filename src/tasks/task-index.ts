@@ -1,7 +1,7 @@
 import { invariant } from '../protocol/invariant.ts';
 import type { Priority } from './command.ts';
 import { OrderedSet, type Slot } from './ordered-set.ts';
-import { isFinished, leaseOf, noTasks, type TaskRecord } from './task.ts';
+import { isFinished, leaseOf, needsOf, noTasks, type TaskRecord } from './task.ts';
 
 /** Ready tasks that need the same capabilities, best first. */
 export interface ReadyGroup {
@@ -147,17 +147,17 @@ export class TaskIndex {
   }
 
   #removeReady(record: TaskRecord): void {
-    const key = groupKey(record.spec.requires);
+    const key = groupKey(needsOf(record.spec));
     const group = this.ready.get(key);
     group?.slots.delete(readySlot(record));
     if (group?.slots.size === 0) this.ready.delete(key);
   }
 
   #addReady(record: TaskRecord): void {
-    const key = groupKey(record.spec.requires);
+    const key = groupKey(needsOf(record.spec));
     let group = this.ready.get(key);
     if (group === undefined) {
-      group = { requires: record.spec.requires, slots: new OrderedSet() };
+      group = { requires: needsOf(record.spec), slots: new OrderedSet() };
       this.ready.set(key, group);
     }
     group.slots.add(readySlot(record));

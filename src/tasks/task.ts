@@ -111,6 +111,17 @@ export function leaseOf(record: TaskRecord): Lease | undefined {
   return phase.state === 'assigned' || phase.state === 'running' ? phase.lease : undefined;
 }
 
+/**
+ * The ability to do what a `prompt` says. Whoever claims from outside has it; an instance does, if it registers
+ * with it.
+ */
+export const PROMPT_WORK = 'prompt-work';
+
+/** Every capability that a worker must have. */
+export function needsOf({ prompt, requires, run }: TaskSpec): readonly string[] {
+  return prompt !== undefined && run === undefined ? [...requires, PROMPT_WORK] : requires;
+}
+
 /** One number a state. */
 export type StateCounts = Readonly<Record<TaskState, number>>;
 

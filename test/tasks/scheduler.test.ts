@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { PROMPT_WORK } from '../../src/tasks/task.ts';
 import { Log } from './log.ts';
 
 let log: Log;
@@ -36,6 +37,16 @@ describe('plan', () => {
     expect(planned()).toEqual(['one→w2', 'none→w1']);
     log.register('w3', { capabilities: ['y', 'x'] });
     expect(planned()).toEqual(['both→w3', 'one→w2', 'none→w1']);
+  });
+
+  test('a prompt waits for somebody who can follow one: an instance that says so, or a claim', () => {
+    log.submit({ id: 'ask', prompt: 'look' }, { id: 'both', prompt: 'look', run: 'true' });
+    log.register('w1');
+    expect(planned()).toEqual(['both→w1']);
+    log.register('w2', { capabilities: [PROMPT_WORK] });
+    expect(planned()).toEqual(['ask→w2', 'both→w1']);
+    const claimant = { id: 'me', capabilities: [] };
+    expect(log.ok({ kind: 'claim', requestId: 'r', claimant })).toMatchObject({ taskId: 'ask' });
   });
 
   test.each([
