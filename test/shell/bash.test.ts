@@ -159,6 +159,14 @@ describe('output', () => {
     expect(stdout.length).toBeLessThanOrEqual(MAX_OUTPUT_CHARS);
   });
 
+  test('of a reader that outlives the script by a moment is heard', async () => {
+    // It sees the end of the script before it says its line: killed with the script, it could not.
+    const { stdout } = await bash(
+      'exec > >(while kill -0 $$ 2> /dev/null; do :; done; read -r line; echo "late: $line"); echo hello',
+    );
+    expect(stdout).toBe('late: hello\n');
+  });
+
   test('of a `tee` that the script does not wait for is all there', async () => {
     const cwd = ownFolder();
     const { stdout } = await bash('exec > >(tee log); seq 1 5000', { cwd });

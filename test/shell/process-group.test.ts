@@ -93,6 +93,20 @@ describe('the process group', () => {
   });
 });
 
+test('what ended a script is what came first', async () => {
+  const controller = new AbortController();
+  const { heard, onOutput } = hearing('told');
+  const running = bash(`trap 'echo told' TERM; while :; do wait -n || true; sleep 1000 & done`, {
+    onOutput,
+    signal: controller.signal,
+    timeoutMs: 500,
+  });
+  // Whoever is late, the trap or the time-out: it is the time-out that ended it.
+  await Promise.race([heard, running]);
+  controller.abort();
+  expect((await running).end).toEqual({ kind: 'timed-out' });
+});
+
 describe('a daemon that left the group', () => {
   /** `setsid` puts it out of reach; the test ends it itself. */
   const killLater = (output: string): void => {
