@@ -130,6 +130,16 @@ describe('the list of decisions', () => {
     expect(statSync(join(folder, '..')).mode & 0o777).toBe(0o700);
   });
 
+  test('is private though a draft that everybody may read was left behind', async () => {
+    const { file, folder, source, store } = lab();
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(`${file}.draft`, 'half a list');
+    chmodSync(`${file}.draft`, 0o666);
+    await store.allow(source);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(store.check(source)).toBe('allowed');
+  });
+
   test.each([
     { why: 'others may write the file', spoil: (file: string) => chmodSync(file, 0o606) },
     { why: 'its group may write the file', spoil: (file: string) => chmodSync(file, 0o660) },
