@@ -2,6 +2,8 @@ import { build, type Histogram } from 'hdr-histogram-js';
 
 export const ENTRY_BYTES = 256;
 export const LEVELS = [1, 64, 256, 1024];
+/** Run first and not recorded: compilers and page caches are warm after it. */
+export const WARM_UP = { inFlight: 256, durationMs: 1_500 };
 
 /** Throughput and latency at one number of entries in flight. */
 export interface LoadRow {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BenchChild, cpuMs, residentMiB, startBenchChild } from './children.ts';
 import { measureLimit } from './limit/measure.ts';
-import { LEVELS, type LoadRow } from './load.ts';
+import { LEVELS, type LoadRow, WARM_UP } from './load.ts';
 
 /**
  * `npm run bench:smoke`: durable commits per second of three nodes, beside the barest pipeline measured in the
@@ -72,6 +72,8 @@ async function measureSwarm(nodes: readonly BenchNode[]): Promise<readonly LoadR
   const client = startBenchChild<unknown>(new URL('./client-process.ts', import.meta.url), [
     leaderOf(nodes)?.url ?? '',
   ]);
+  await client.next();
+  client.send(WARM_UP);
   await client.next();
   const rows: LoadRow[] = [];
   for (const inFlight of LEVELS) {

@@ -1,5 +1,5 @@
 import { startBenchChild } from '../children.ts';
-import { LEVELS, type LoadRow } from '../load.ts';
+import { LEVELS, type LoadRow, WARM_UP } from '../load.ts';
 
 export interface LimitOptions {
   readonly durationMs: number;
@@ -15,6 +15,8 @@ export async function measureLimit({ durationMs, folder }: LimitOptions): Promis
   const urls = await Promise.all(followers.map((follower) => follower.next()));
   const leader = start<string>('leader', folder, ...urls);
   const client = start<unknown>('client', folder, await leader.next());
+  await client.next();
+  client.send(WARM_UP);
   await client.next();
   const rows: LoadRow[] = [];
   for (const inFlight of LEVELS) {
