@@ -76,7 +76,10 @@ class AttemptRun {
   }
 
   async run(): Promise<AttemptEnd> {
-    const { hooks } = this.#options;
+    const { executor, hooks } = this.#options;
+    const { id, spec } = this.#attempt.record;
+    const impossible = executor.refuse({ id, run: spec.run, prompt: spec.prompt });
+    if (impossible !== undefined) return this.#failed(impossible, { next: 'final' });
     if (hooks.kind === 'denied' && this.#hasHooks()) {
       this.#hooks.push(deniedRecord(hooks.reason));
       if (hooks.required) return this.#failed(hooks.reason, { next: 'final' });

@@ -12,7 +12,7 @@ export async function openTrustStore(): Promise<TrustStore> {
 
 const WHY_NOT: Readonly<Record<Exclude<TrustVerdict, 'allowed' | 'packaged'>, string>> = {
   denied: 'were denied on this machine',
-  changed: 'were allowed with other content; the file has changed since',
+  changed: 'were decided on with other content; the file has changed since',
   unknown: 'have not been allowed on this machine',
 };
 

@@ -317,7 +317,12 @@ describe('one task', () => {
       told: '4:5: `env` must be a map of variables, and is a list; write `env: { NAME: value }`',
     },
     {
-      why: 'a variable no shell has',
+      why: 'a variable that runs code',
+      lines: ['run: x', 'env: {BASH_ENV: x}'],
+      told: '4:11: `BASH_ENV` would run code before the first line of the task; do in `run` what it was meant for',
+    },
+    {
+      why: 'a variable that starts with a digit',
       lines: ['run: x', 'env: {1A: x}'],
       told: '4:11: `1A` cannot be a variable; use letters, digits and _, no digit first',
     },

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { mayBeSet } from '../../hooks/environment.ts';
 import { SwarmError } from '../../protocol/errors.ts';
 import { readTaskFile } from '../../swarm/task-file.ts';
 import type { TaskCommand, TaskSpec } from '../../tasks/command.ts';
@@ -49,5 +50,12 @@ function singleTask(id: string | undefined, options: AddOptions): Partial<TaskSp
 function parseVariable(text: string): [string, string] {
   const at = text.indexOf('=');
   if (at < 1) throw new SwarmError('BAD_INPUT', `--env takes NAME=VALUE, not "${text}"`);
-  return [text.slice(0, at), text.slice(at + 1)];
+  const name = text.slice(0, at);
+  if (!mayBeSet(name)) {
+    throw new SwarmError(
+      'BAD_INPUT',
+      `${name} cannot be set for a task: it is no name, or would run code before the task`,
+    );
+  }
+  return [name, text.slice(at + 1)];
 }

@@ -1,3 +1,4 @@
+import { mayBeSet } from '../../hooks/environment.ts';
 import { parseDuration } from '../../protocol/duration.ts';
 import { isId } from '../../protocol/ids.ts';
 import * as limits from '../../protocol/limits.ts';
@@ -224,6 +225,11 @@ function readVariable({ key, keyAt, value }: MapEntry, problems: Problem[]): str
     problems.push({
       at: keyAt,
       message: `${quoted(key)} cannot be a variable; use letters, digits and _, no digit first`,
+    });
+  } else if (!mayBeSet(key)) {
+    problems.push({
+      at: keyAt,
+      message: `${quoted(key)} would run code before the first line of the task; do in \`run\` what it was meant for`,
     });
   }
   if (value.kind !== 'scalar') {
