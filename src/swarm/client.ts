@@ -15,6 +15,8 @@ import { type Control, pack, REQUEST, type TaskPage, unpack, unpackError, type W
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const REDIAL_PAUSE_MS = 50;
+/** A node that takes longer is paused or cut off; a swarm without quorum says so later, and harm is not done. */
+const SILENCE_MS = 3_000;
 
 export interface ClientOptions {
   readonly folder: SwarmFolder;
@@ -40,6 +42,8 @@ export class SwarmClient implements Swarm {
   readonly #session: CommandSession;
   #link: ClientLink | undefined;
   #dialling: Promise<ClientLink> | undefined;
+  /** The node that did not answer last: it is asked after all others. */
+  #silent: string | undefined;
   #closed = false;
 
   constructor(options: ClientOptions) {
@@ -103,10 +107,19 @@ export class SwarmClient implements Swarm {
 
   async #request(kind: number, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     const link = await this.#linkWithin(timeoutMs);
+    // Only the one who was told to hand over can say how that went; anything else may be asked elsewhere.
+    const patienceMs = kind === REQUEST.control ? timeoutMs : Math.min(timeoutMs, SILENCE_MS);
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => {
-        reject(new SwarmError('NO_QUORUM', `no answer within ${Math.ceil(timeoutMs)} ms. Is a majority up?`));
-      }, timeoutMs);
+        if (patienceMs < timeoutMs) {
+          this.#leave(link);
+          reject(new SwarmError('OUTCOME_UNKNOWN', `${link.nodeId} does not answer`));
+        } else {
+          reject(
+            new SwarmError('NO_QUORUM', `no answer within ${Math.ceil(timeoutMs)} ms. Is a majority up?`),
+          );
+        }
+      }, patienceMs);
       link.request(kind, body, (status, answer) => {
         clearTimeout(late);
         if (status === STATUS_OK) resolve(answer);
@@ -115,6 +128,14 @@ export class SwarmClient implements Swarm {
           reject(new SwarmError('OUTCOME_UNKNOWN', `the link to ${link.nodeId} closed before it answered`));
       });
     });
+  }
+
+  /** A node that is stopped keeps its links and says nothing: ask another one. */
+  #leave(link: ClientLink): void {
+    if (this.#link !== link) return;
+    this.#link = undefined;
+    this.#silent = link.nodeId;
+    void link.close();
   }
 
   async #linkWithin(timeoutMs: number): Promise<ClientLink> {
@@ -132,7 +153,8 @@ export class SwarmClient implements Swarm {
     const credentials = { clusterId: clusterId as ClusterId, token: loadToken(folder) };
     let lastWords = '';
     do {
-      for (const { id } of nodes) {
+      const isSilent = ({ id }: { readonly id: string }): number => (id === this.#silent ? 1 : 0);
+      for (const { id } of [...nodes].sort((a, b) => isSilent(a) - isSilent(b))) {
         if (only !== undefined && id !== only) continue;
         const outcome = await this.#tryNode(id as NodeId, credentials);
         if (typeof outcome !== 'string') return outcome;

@@ -72,7 +72,9 @@ export async function pauseCoordinator(): Promise<void> {
   const tasks = SLOW.map(
     (id) => `  - { id: ${id}, run: 'echo "$TASK_ID $FENCE $AGENT_ID" >>begun; sleep 1' }`,
   );
-  const file = project.write('slow.yaml', `tasks:\n${tasks.join('\n')}\n`);
+  // Holds the run open until everything that is to be seen was seen.
+  const last = `  - { id: last, run: 'until [ -e go ]; do sleep 0.05; done', dependsOn: [${SLOW.join(', ')}] }`;
+  const file = project.write('slow.yaml', `tasks:\n${[...tasks, last].join('\n')}\n`);
   const run = project.start(['run', file, '--json', '--keep', '--lease', '2s']);
   const folder = await runFolder(project);
   const { paused, taskId, fence } = await eventually('the coordinator to begin a task', async () => {
@@ -94,18 +96,30 @@ export async function pauseCoordinator(): Promise<void> {
     }),
   );
   kill(paused.pid, 'SIGCONT');
+  await withClient(folder, successor.id, (client) =>
+    eventually(`the late word of ${paused.id} in the log`, async () => {
+      const { lines } = await client.query({ kind: 'log', from: 1, limit: 10_000 });
+      return lines.some(({ command }) => isComplete(command, { taskId, fence }));
+    }),
+  );
+  project.write('go', '');
 
   const { exitCode, stdout, stderr } = await run.ended;
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-  expect(JSON.parse(stdout).summary).toMatchObject({ completed: SLOW.length, failed: 0, cancelled: 0 });
+  expect(JSON.parse(stdout).summary).toMatchObject({ completed: SLOW.length + 1, failed: 0, cancelled: 0 });
   expect(project.processes()).toEqual([]);
   const history = await readHistory(folder);
-  expectEachCompletedOnce(history, SLOW);
+  expectEachCompletedOnce(history, [...SLOW, 'last']);
   expect(history.commands).toContainEqual(expect.objectContaining({ kind: 'expire', taskId, fence }));
   expect(history.refusals).toContainEqual({
     code: 'STALE_FENCE',
     command: expect.objectContaining({ kind: 'complete', taskId, fence }),
   });
+}
+
+function isComplete(command: unknown, held: { readonly taskId: string; readonly fence: number }): boolean {
+  const { kind, taskId, fence } = (command ?? {}) as Record<string, unknown>;
+  return kind === 'complete' && taskId === held.taskId && fence === held.fence;
 }
 
 function begunBy(project: Project, instance: string): { readonly taskId: string; readonly fence: number }[] {
