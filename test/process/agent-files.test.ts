@@ -141,7 +141,7 @@ describe('hooks of a file that comes from elsewhere', () => {
 
     appendFileSync(agent, '\nOne more word.\n');
     const changed = await runOneTask(project, args);
-    expect(changed.stderr).toContain('were allowed with other content');
+    expect(changed.stderr).toContain('were decided on with other content');
     expect(changed.task.hooks).toEqual([expect.objectContaining({ outcome: 'denied' })]);
   });
 });
