@@ -8,7 +8,7 @@ import { isSettled, type TaskJson, type TaskState } from '../../tasks/task.ts';
 import type { RunDisplay } from './run-display.ts';
 
 interface RunSessionOptions {
-  readonly client: SwarmClient;
+  readonly client: Pick<SwarmClient, 'execute' | 'query' | 'watch'>;
   readonly order: RunOrder;
   readonly display: RunDisplay;
   readonly voters: readonly string[];
@@ -29,6 +29,8 @@ export class RunSession {
   readonly #options: RunSessionOptions;
   readonly #states = new Map<string, TaskState>();
   readonly #down = new Set<string>();
+  /** Of each list that is asked for just now: what was heard since. */
+  readonly #heardSince = new Set<TaskJson[]>();
   #phase: 'beginning' | 'following' = 'beginning';
   #resolveSettled: () => void = () => undefined;
   #rejectSettled: (error: unknown) => void = () => undefined;
@@ -62,7 +64,9 @@ export class RunSession {
 
   onNotice(notice: Notice): void {
     this.#options.display.onNotice(notice);
-    if (notice.type === 'applied') this.#note(notice.tasks);
+    if (notice.type !== 'applied') return;
+    for (const heard of this.#heardSince) heard.push(...notice.tasks);
+    this.#note(notice.tasks);
   }
 
   onSupervisor(event: SupervisorEvent): void {
@@ -114,9 +118,16 @@ export class RunSession {
   }
 
   async #catchUp(): Promise<void> {
-    const tasks = await this.tasks();
-    this.#options.display.onTasks(tasks);
-    this.#note(tasks);
+    const heard: TaskJson[] = [];
+    this.#heardSince.add(heard);
+    try {
+      // Notices overtake the list on its way through a promise: what they say is younger.
+      const tasks = [...(await this.tasks()), ...heard];
+      this.#options.display.onTasks(tasks);
+      this.#note(tasks);
+    } finally {
+      this.#heardSince.delete(heard);
+    }
   }
 
   #note(tasks: readonly TaskJson[]): void {
