@@ -7,6 +7,21 @@ import type { Configuration } from '../protocol/state.ts';
 export interface StateMachine<Result = unknown> {
   /** Called once per committed `command` entry, in index order. Never throws for bad commands: a result says so. */
   apply(entry: Entry): Result;
+  /**
+   * The state as it is now, in pieces of at most `MAX_SNAPSHOT_PIECE_BYTES`. Returns at once; the pieces are made
+   * when they are asked for, and later `apply`s do not show in them.
+   */
+  capture(): Iterator<Uint8Array>;
+  /** Begins to take in what `capture` gave somewhere else; the state stays as it is until `finish`. */
+  restore(): Restoration;
+}
+
+/** A state that comes in pieces. Whatever is dropped before `finish` has changed nothing. */
+export interface Restoration {
+  /** @throws SwarmError DATA_DAMAGED when it is no piece of a state, or of a version that is not known here. */
+  add(piece: Uint8Array): void;
+  /** Replaces the state by the one taken in. @throws SwarmError DATA_DAMAGED when pieces are missing. */
+  finish(): void;
 }
 
 /** Time and chance, passed in so that a simulator can own both. */

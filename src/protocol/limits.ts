@@ -28,6 +28,20 @@ export const MAX_LINK_BUFFERED_BYTES = 32 * MIB;
 /** Bytes of one WAL segment before the next is begun. */
 export const MAX_SEGMENT_BYTES = 64 * MIB;
 
+/** A node snapshots its state when what it has applied since the last one is this much, or as much as that one. */
+export const SNAPSHOT_EVERY_BYTES = 64 * MIB;
+export const SNAPSHOT_EVERY_ENTRIES = 250_000;
+
+/** Entries kept in the log behind a snapshot: a follower that was away for a moment needs none. */
+export const SNAPSHOT_TAIL_BYTES = 16 * MIB;
+export const SNAPSHOT_TAIL_ENTRIES = 50_000;
+
+/** One piece of a snapshot, made in one go: the event loop goes on between two. */
+export const MAX_SNAPSHOT_PIECE_BYTES = 256 * KIB;
+
+/** Bytes of a snapshot in one message. One is under way at a time, so that heartbeats never queue behind many. */
+export const MAX_SNAPSHOT_CHUNK_BYTES = 256 * KIB;
+
 /** Commands a node holds for clients whose outcome is not known yet. */
 export const MAX_PENDING_PROPOSALS = 100_000;
 

@@ -89,6 +89,34 @@ export interface ReadResponse extends Envelope {
   readonly index: LogIndex | undefined;
 }
 
+/**
+ * InstallSnapshot, in pieces (§7): bytes `offset…` of the file of the snapshot at (`index`, `snapshotTerm`),
+ * which has `totalBytes`. Without data it only asks what the receiver holds, so that a broken transfer goes
+ * on where it stopped.
+ */
+export interface SnapshotChunk extends Envelope {
+  readonly type: 'snapshot-chunk';
+  readonly index: LogIndex;
+  readonly snapshotTerm: Term;
+  readonly totalBytes: number;
+  readonly offset: number;
+  readonly data: Uint8Array;
+  /** CRC-32 of `data`. */
+  readonly crc: number;
+}
+
+/**
+ * - `receiving`: the receiver holds the first `heldBytes` of the snapshot at `index` and wants the rest.
+ * - `installed`: it holds the state at `index` (or a later one) and goes on from there.
+ * - `refused`: the file was no good; send it again from the start.
+ */
+export interface SnapshotAnswer extends Envelope {
+  readonly type: 'snapshot-answer';
+  readonly index: LogIndex;
+  readonly status: 'receiving' | 'installed' | 'refused';
+  readonly heldBytes: number;
+}
+
 /** The leader tells a caught-up follower to campaign at once. Thesis §3.10 */
 export interface TimeoutNow extends Envelope {
   readonly type: 'timeout-now';
@@ -122,6 +150,8 @@ export type Message =
   | CommitNotice
   | ReadRequest
   | ReadResponse
+  | SnapshotChunk
+  | SnapshotAnswer
   | TimeoutNow
   | ProposalForward
   | ProposalReceipt;

@@ -6,6 +6,8 @@ import {
   MAX_INFLIGHT_BYTES,
   MAX_PENDING_READS,
   MAX_UNCOMMITTED_BYTES,
+  SNAPSHOT_TAIL_BYTES,
+  SNAPSHOT_TAIL_ENTRIES,
 } from '../protocol/limits.ts';
 
 const millis = z.number().int().positive();
@@ -32,6 +34,16 @@ const schema = z
     standing: z.enum(['eligible', 'last-resort', 'never']).default('eligible'),
     /** A last-resort node waits this many maximal election timeouts on top. */
     lastResortTimeouts: z.number().int().min(1).max(20).default(3),
+    /**
+     * Lets reads be served on the leader's lease where they ask for it. The same on every node of a swarm: it
+     * turns off whatever would elect a new leader before an election timeout is over.
+     */
+    leaseReads: z.boolean().default(false),
+    /** How far clocks of two nodes may drift apart within an election timeout. */
+    clockDriftPercent: z.number().min(0).max(90).default(10),
+    /** What a snapshot covers but the log keeps, so that a follower that lags a little needs none. */
+    snapshotTailBytes: z.number().int().min(0).default(SNAPSHOT_TAIL_BYTES),
+    snapshotTailEntries: z.number().int().min(0).default(SNAPSHOT_TAIL_ENTRIES),
     maxAppendBytes: count.default(MAX_APPEND_BYTES),
     maxInflightAppends: count.default(MAX_INFLIGHT_APPENDS),
     maxInflightBytes: count.default(MAX_INFLIGHT_BYTES),

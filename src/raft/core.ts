@@ -1,11 +1,19 @@
 import type { Entry } from '../protocol/entry.ts';
-import { INDEX_ZERO, type LogIndex, type Millis, type NodeId, type Term } from '../protocol/ids.ts';
+import type { LogIndex, Millis, NodeId, Term } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
 import type { Message } from '../protocol/message.ts';
-import type { Configuration, HardState, LogWrite, Standing } from '../protocol/state.ts';
+import type {
+  Configuration,
+  HardState,
+  LogPosition,
+  LogWrite,
+  SnapshotMeta,
+  Standing,
+} from '../protocol/state.ts';
 import type { RaftConfig } from './config.ts';
-import type { Effects, ProposalReply, ReadReply, TransferReply } from './effects.ts';
-import { RaftLog } from './log.ts';
+import { Configurations } from './configurations.ts';
+import type { Effects, MembershipReply, ProposalReply, ReadReply, TransferReply } from './effects.ts';
+import { LOG_START, RaftLog } from './log.ts';
 import type { ProgressMap } from './progress.ts';
 import type { Random } from './random.ts';
 
@@ -39,6 +47,12 @@ interface PendingRead {
   readonly from: NodeId;
 }
 
+/** When the heartbeats of a round left, for leases. */
+interface SentRound {
+  readonly round: number;
+  readonly at: Millis;
+}
+
 interface Transfer {
   readonly target: NodeId;
   readonly deadline: Millis;
@@ -49,6 +63,8 @@ interface Transfer {
 export interface PeerContact {
   lastContactAt: Millis;
   answeredRound: number;
+  /** When the heartbeat that it answered last had left: no later than that it took this node for the leader. */
+  confirmedAt: Millis;
   /** As its heartbeat answers say; undefined before the first. */
   standing: Standing | undefined;
   /** Commit index this peer has been told. */
@@ -59,10 +75,16 @@ export interface Leader {
   readonly kind: 'leader';
   readonly progress: ProgressMap;
   readonly contacts: Map<NodeId, PeerContact>;
+  /** Members no more that shall still learn of it, and until when they are told. */
+  readonly leaving: Map<NodeId, Millis>;
   heartbeatDeadline: Millis;
   round: number;
+  /** The latest rounds, oldest first. */
+  sentRounds: SentRound[];
   reads: PendingRead[];
   transfer: Transfer | undefined;
+  /** `timeout-now` has left in this term: whoever got it may be elected at any time. */
+  gaveAway: boolean;
   /** A last-resort leader does not try the next hand-over before this. */
   handOverNotBefore: Millis;
   uncommittedBytes: number;
@@ -79,11 +101,16 @@ export interface Core {
   readonly config: RaftConfig;
   readonly random: Random;
   readonly log: RaftLog;
+  readonly configurations: Configurations;
   readonly openLinks: Set<NodeId>;
+  readonly startedAt: Millis;
   now: Millis;
   term: Term;
   votedFor: NodeId | undefined;
-  membership: Configuration;
+  /** In force: the latest in the log. */
+  readonly membership: Configuration;
+  /** The latest own one that is durable. */
+  snapshot: SnapshotMeta | undefined;
   role: Role;
   /** Voting rounds lost since a leader was last heard: widens the random range. */
   lostRounds: number;
@@ -109,14 +136,18 @@ interface Durability {
 /** Effects gathered during one step. */
 interface Outbox {
   hardStateChanged: boolean;
+  restored: SnapshotMeta | undefined;
   truncateFrom: LogIndex | undefined;
   appended: Entry[];
   messages: Message[];
   messagesOnceDurable: Message[];
   committedFrom: LogIndex;
+  compactTo: LogIndex | undefined;
+  snapshotsTo: NodeId[];
   proposal: ProposalReply | undefined;
   reads: ReadReply[];
   transfer: TransferReply | undefined;
+  membership: MembershipReply | undefined;
 }
 
 export interface CoreOptions {
@@ -125,14 +156,27 @@ export interface CoreOptions {
   readonly random: Random;
   readonly now: Millis;
   readonly hardState: HardState;
+  /** The state machine is as this snapshot says. */
+  readonly snapshot?: SnapshotMeta | undefined;
+  /** What precedes the first of `entries`; default: nothing. */
+  readonly base?: LogPosition;
   readonly entries: readonly Entry[];
-  /** In force while the log holds no configuration. */
+  /** In force while neither snapshot nor log holds a configuration. */
   readonly bootstrap: Configuration;
 }
 
 /** A follower that knows no leader. */
 export function createCore(options: CoreOptions): Core {
-  const log = new RaftLog(options.entries);
+  const { snapshot, hardState } = options;
+  const log = new RaftLog(options.base ?? LOG_START, options.entries);
+  if (snapshot !== undefined) log.commit(snapshot.index);
+  const configurations = new Configurations(
+    snapshot?.index ?? log.base.index,
+    snapshot?.configuration ?? options.bootstrap,
+  );
+  configurations.append(log.range((log.commitIndex + 1) as LogIndex, log.lastIndex));
+  // A snapshot may have become durable just before the term in which it came. No vote of that term was cast.
+  const isBehind = hardState.term < log.lastTerm;
   const role: Follower = {
     kind: 'follower',
     leaderId: undefined,
@@ -146,31 +190,40 @@ export function createCore(options: CoreOptions): Core {
     config: options.config,
     random: options.random,
     log,
+    configurations,
     openLinks: new Set(),
+    startedAt: options.now,
     now: options.now,
-    term: options.hardState.term,
-    votedFor: options.hardState.votedFor,
-    membership: options.bootstrap,
+    term: isBehind ? log.lastTerm : hardState.term,
+    votedFor: isBehind ? undefined : hardState.votedFor,
+    get membership() {
+      return configurations.latest;
+    },
+    snapshot,
     role,
     lostRounds: 0,
     hasStood: false,
     hasty: false,
     durability: { issued: 0, completed: 0, durableIndex: log.lastIndex, pending: [], lastWriteMs: 0 },
-    out: emptyOutbox(INDEX_ZERO),
+    out: { ...emptyOutbox(log.commitIndex), hardStateChanged: isBehind },
   };
 }
 
 function emptyOutbox(commitIndex: LogIndex): Outbox {
   return {
     hardStateChanged: false,
+    restored: undefined,
     truncateFrom: undefined,
     appended: [],
     messages: [],
     messagesOnceDurable: [],
     committedFrom: commitIndex,
+    compactTo: undefined,
+    snapshotsTo: [],
     proposal: undefined,
     reads: [],
     transfer: undefined,
+    membership: undefined,
   };
 }
 
@@ -192,6 +245,7 @@ export function castVote(core: Core, candidate: NodeId): void {
 
 export function appendToLog(core: Core, entries: readonly Entry[]): void {
   core.log.append(entries);
+  core.configurations.append(entries);
   for (const entry of entries) core.out.appended.push(entry);
 }
 
@@ -199,11 +253,28 @@ export function appendToLog(core: Core, entries: readonly Entry[]): void {
 export function truncateLog(core: Core, from: LogIndex): void {
   invariant(core.out.appended.length === 0, 'a step cuts before it appends');
   core.log.truncate(from);
+  core.configurations.truncate(from);
   core.out.truncateFrom = from;
   const last = (from - 1) as LogIndex;
   const { durability } = core;
   durability.durableIndex = Math.min(durability.durableIndex, last) as LogIndex;
   for (const write of durability.pending) write.lastIndex = Math.min(write.lastIndex, last) as LogIndex;
+}
+
+/** The whole log gives way to a snapshot, which is durable. §7 */
+export function restartLog(core: Core, snapshot: SnapshotMeta): void {
+  const { durability, out } = core;
+  invariant(
+    out.appended.length === 0 && out.truncateFrom === undefined,
+    'a step begins anew before all else',
+  );
+  core.log.restart(snapshot);
+  core.configurations.restart(snapshot.index, snapshot.configuration);
+  core.snapshot = snapshot;
+  out.restored = snapshot;
+  out.committedFrom = snapshot.index;
+  durability.durableIndex = snapshot.index;
+  for (const write of durability.pending) write.lastIndex = snapshot.index;
 }
 
 /** True once an entry of this term is committed: before that a read index could be stale. §8 */
@@ -238,6 +309,7 @@ export function currentWriteSequence(core: Core): number {
 export function takeEffects(core: Core): Effects {
   const { out } = core;
   const effects: Effects = {
+    restored: out.restored,
     write: takeWrite(core),
     messages: out.messages,
     messagesOnceDurable: out.messagesOnceDurable,
@@ -245,9 +317,12 @@ export function takeEffects(core: Core): Effects {
       core.log.commitIndex > out.committedFrom
         ? core.log.range((out.committedFrom + 1) as LogIndex, core.log.commitIndex)
         : [],
+    compactTo: out.compactTo,
+    snapshotsTo: out.snapshotsTo,
     proposal: out.proposal,
     reads: out.reads,
     transfer: out.transfer,
+    membership: out.membership,
   };
   Object.assign(out, emptyOutbox(core.log.commitIndex));
   return effects;
@@ -255,12 +330,15 @@ export function takeEffects(core: Core): Effects {
 
 function takeWrite(core: Core): LogWrite | undefined {
   const { out, durability } = core;
-  if (!out.hardStateChanged && out.truncateFrom === undefined && out.appended.length === 0) return undefined;
+  const isIdle = !out.hardStateChanged && out.restored === undefined && out.truncateFrom === undefined;
+  if (isIdle && out.appended.length === 0) return undefined;
   durability.issued += 1;
   durability.pending.push({ sequence: durability.issued, issuedAt: core.now, lastIndex: core.log.lastIndex });
   return {
     sequence: durability.issued,
     hardState: out.hardStateChanged ? { term: core.term, votedFor: core.votedFor } : undefined,
+    restartAt:
+      out.restored === undefined ? undefined : { index: out.restored.index, term: out.restored.term },
     truncateFrom: out.truncateFrom,
     entries: out.appended,
   };

@@ -60,11 +60,14 @@ export function noteLeaderContact(core: Core, follower: Follower): void {
  */
 export function isLeaderProtected(core: Core, request: VoteRequest): boolean {
   if (request.transfer) return false;
+  // Before a restart this node may have promised its leader a lease, and has forgotten when.
+  const { leaseReads, electionTimeoutMinMs } = core.config;
+  if (leaseReads && core.now - core.startedAt < electionTimeoutMinMs) return true;
   if (core.role.kind === 'leader') return true;
   if (core.role.kind !== 'follower') return false;
   const { leaderId, leaderContactAt } = core.role;
   if (leaderId === undefined || leaderId === request.from || leaderContactAt === undefined) return false;
-  return core.now - leaderContactAt < core.config.electionTimeoutMinMs;
+  return core.now - leaderContactAt < electionTimeoutMinMs;
 }
 
 /**
@@ -126,6 +129,8 @@ export function refuseStaleVote(core: Core, request: VoteRequest): void {
  */
 export function hasten(core: Core): void {
   if (core.role.kind !== 'follower' || !isVoter(core.membership, core.id)) return;
+  // A closed link says nothing of the leader's lease.
+  if (core.config.leaseReads) return;
   core.hasty = true;
   core.lostRounds = 0;
   core.role.patienceMs = electionPatience(core);

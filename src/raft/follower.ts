@@ -83,7 +83,7 @@ export function tellStaleLeader(core: Core, to: NodeId): void {
 
 /** The link to the leader is gone: no time-out is needed to suspect it. */
 export function onFollowerLinkClosed(core: Core, follower: Follower, peer: NodeId): void {
-  if (follower.leaderId !== peer) return;
+  if (follower.leaderId !== peer || core.config.leaseReads) return;
   follower.leaderContactAt = undefined;
   hasten(core);
 }

@@ -1,5 +1,5 @@
 import { entrySize } from '../protocol/entry.ts';
-import { type LogIndex, type NodeId, TERM_ZERO, type Term } from '../protocol/ids.ts';
+import type { LogIndex, NodeId, Term } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
 import { isVoter, members } from '../protocol/state.ts';
 import { type Core, hasCommittedInTerm, type Leader, type Role } from './core.ts';
@@ -22,12 +22,14 @@ export function checkState(core: Core): void {
 function checkLog(core: Core): void {
   const { id, log, term } = core;
   invariant(log.commitIndex <= log.lastIndex, `${id}: commitIndex ${log.commitIndex} is beyond the log`);
-  let before = TERM_ZERO;
-  for (const entry of log.range(1 as LogIndex, log.lastIndex)) {
+  let before = log.base.term;
+  for (const entry of log.range(log.firstIndex, log.lastIndex)) {
     invariant(entry.term >= before, `${id}: terms fall along the log at ${entry.index}`);
     invariant(entry.term > 0, `${id}: entry ${entry.index} has no term`);
     before = entry.term;
   }
+  const kept = core.snapshot?.index ?? 0;
+  invariant(log.base.index <= kept, `${id}: what lies below ${log.base.index} is in no snapshot`);
   invariant(log.lastTerm <= term, `${id}: the log's term ${log.lastTerm} is ahead of the node's ${term}`);
 }
 
@@ -98,11 +100,17 @@ function checkLeader(core: Core, leader: Leader): void {
 }
 
 function checkPeers(core: Core, leader: Leader): void {
-  const peers = members(core.membership).filter((peer) => peer !== core.id);
-  invariant(
-    leader.progress.size === peers.length && leader.contacts.size === peers.length,
-    `${core.id} keeps progress of ${leader.progress.size} and contact of ${leader.contacts.size} peers of ${peers.length}`,
-  );
+  const peers = new Set(members(core.membership));
+  const isChanging = core.configurations.latestIndex > core.log.commitIndex;
+  for (const peer of leader.progress.keys()) {
+    invariant(
+      peers.has(peer) || isChanging || leader.leaving.has(peer),
+      `${core.id} keeps book of ${peer}, who is no member`,
+    );
+    peers.add(peer);
+  }
+  peers.delete(core.id);
+  invariant(leader.contacts.size === peers.size, `${core.id} has contact to somebody it keeps no book of`);
   for (const peer of peers) {
     const progress = leader.progress.get(peer);
     const contact = leader.contacts.get(peer);
@@ -115,11 +123,16 @@ function checkPeers(core: Core, leader: Leader): void {
 }
 
 function checkProgress(core: Core, peer: NodeId, progress: Progress): void {
-  const { matchIndex, nextIndex } = progress;
+  const { matchIndex } = progress;
   const { lastIndex } = core.log;
   const name = `${core.id}'s progress of ${peer}`;
-  invariant(matchIndex < nextIndex, `${name}: matchIndex ${matchIndex} is not below nextIndex ${nextIndex}`);
   invariant(matchIndex <= lastIndex, `${name}: matchIndex ${matchIndex} is beyond the log`);
+  if (progress.mode === 'snapshot') {
+    invariant(progress.pendingIndex <= core.log.commitIndex, `${name}: a snapshot of what is not committed`);
+    return;
+  }
+  const { nextIndex } = progress;
+  invariant(matchIndex < nextIndex, `${name}: matchIndex ${matchIndex} is not below nextIndex ${nextIndex}`);
   invariant(nextIndex <= lastIndex + 1, `${name}: nextIndex ${nextIndex} is beyond the log's end`);
   if (progress.mode === 'probe') return;
   const { inflight } = progress;
@@ -154,38 +167,38 @@ function checkReads(core: Core, leader: Leader): void {
   );
 }
 
-/** A commit in the own term rests on a quorum's disks. §5.3, §5.4.2 */
+/** A commit in the own term rests on a quorum's disks: of the configuration now or of the one then. §5.3, §5.4.2 */
 function checkCommitIsBacked(core: Core, leader: Leader): void {
   if (!hasCommittedInTerm(core)) return;
-  const held = quorumValue(core.membership, (id) =>
-    id === core.id ? core.durability.durableIndex : (leader.progress.get(id)?.matchIndex ?? 0),
+  const { commitIndex } = core.log;
+  const held = [core.membership, core.configurations.at(commitIndex)].map((config) =>
+    quorumValue(config, (id) =>
+      id === core.id ? core.durability.durableIndex : (leader.progress.get(id)?.matchIndex ?? 0),
+    ),
   );
   invariant(
-    held >= core.log.commitIndex,
-    `${core.id} committed ${core.log.commitIndex}, a quorum holds ${held}`,
+    Math.max(...held) >= commitIndex,
+    `${core.id} committed ${commitIndex}, a quorum holds ${Math.max(...held)}`,
   );
 }
 
 /** What `checkDelta` compares: one node between two of its steps. */
-export interface Snapshot {
+export interface Sighting {
   readonly id: NodeId;
   readonly role: Role['kind'];
   readonly term: Term;
   readonly votedFor: NodeId | undefined;
   readonly commitIndex: LogIndex;
-  /** The term of each entry, from index 1 on. */
+  readonly lastIndex: LogIndex;
+  /** The term of each entry, from the one behind `baseIndex` on. */
   readonly terms: readonly Term[];
+  readonly baseIndex: LogIndex;
 }
 
-export function snapshotOf(core: Core): Snapshot {
-  return {
-    id: core.id,
-    role: core.role.kind,
-    term: core.term,
-    votedFor: core.votedFor,
-    commitIndex: core.log.commitIndex,
-    terms: core.log.range(1 as LogIndex, core.log.lastIndex).map((entry) => entry.term),
-  };
+export function sight({ id, role, term, votedFor, log }: Core): Sighting {
+  const { commitIndex, lastIndex, firstIndex, base } = log;
+  const terms = log.range(firstIndex, lastIndex).map((entry) => entry.term);
+  return { id, role: role.kind, term, votedFor, commitIndex, lastIndex, terms, baseIndex: base.index };
 }
 
 /**
@@ -193,7 +206,7 @@ export function snapshotOf(core: Core): Snapshot {
  *
  * @throws InvariantError naming the node and what broke.
  */
-export function checkDelta(before: Snapshot, after: Snapshot): void {
+export function checkDelta(before: Sighting, after: Sighting): void {
   const { id } = after;
   invariant(id === before.id, `compared ${before.id} with ${id}`);
   invariant(after.term >= before.term, `${id}: the term fell from ${before.term} to ${after.term}`);
@@ -201,7 +214,7 @@ export function checkDelta(before: Snapshot, after: Snapshot): void {
     after.commitIndex >= before.commitIndex,
     `${id}: commitIndex fell from ${before.commitIndex} to ${after.commitIndex}`,
   );
-  const committed = agreement(before.terms, after.terms) >= before.commitIndex;
+  const committed = agreement(before, after) >= before.commitIndex;
   invariant(committed, `${id}: an entry at or below ${before.commitIndex} changed after it was committed`);
   const leads = after.role === 'leader';
   if (after.term > before.term) {
@@ -215,13 +228,16 @@ export function checkDelta(before: Snapshot, after: Snapshot): void {
   if (!leads) return;
   invariant(before.role === 'candidate' || before.role === 'leader', `${id} leads without an election`);
   invariant(
-    agreement(before.terms, after.terms) === before.terms.length,
+    agreement(before, after) === before.lastIndex,
     `${id}: leader of term ${after.term} changed its own log`,
   );
 }
 
-/** How many entries from the first on are of the same term in both. */
-function agreement(left: readonly Term[], right: readonly Term[]): number {
-  const differs = left.findIndex((term, at) => right[at] !== term);
-  return differs < 0 ? left.length : differs;
+/** Up to where both logs hold the same entries, as far as they can be compared. */
+function agreement(before: Sighting, after: Sighting): number {
+  for (let index = Math.max(before.baseIndex, after.baseIndex) + 1; index <= before.lastIndex; index++) {
+    const term = before.terms[index - before.baseIndex - 1];
+    if (after.terms[index - after.baseIndex - 1] !== term) return index - 1;
+  }
+  return before.lastIndex;
 }

@@ -1,39 +1,45 @@
 import { type Entry, entrySize, NO_DATA } from '../protocol/entry.ts';
 import type { LogIndex, Millis, NodeId } from '../protocol/ids.ts';
-import type { AppendResponse, HeartbeatResponse } from '../protocol/message.ts';
-import { members } from '../protocol/state.ts';
-import { appendToLog, type Core, type Leader, type PeerContact } from './core.ts';
+import type { AppendResponse, HeartbeatResponse, SnapshotAnswer } from '../protocol/message.ts';
+import { enlist, farewellDeadline } from './change.ts';
+import type { Core, Leader } from './core.ts';
 import { becomeFollower } from './election.ts';
-import { initialProgress, onAccepted, onHeartbeatAnswered, onRejected, toProbe } from './progress.ts';
+import { onAccepted, onHeartbeatAnswered, onRejected, toProbe } from './progress.ts';
 import { quorumValue } from './quorum.ts';
 import { forgetReadsOf, releaseReads } from './reads.ts';
-import { broadcastHeartbeat, replicateTo, replicateToAll, verifyPipeline } from './replication.ts';
-import { advanceTransfer, considerHandOver, onTransferLinkClosed } from './transfer.ts';
+import {
+  appendAsLeader,
+  broadcastHeartbeat,
+  replicateTo,
+  replicateToAll,
+  verifyPipeline,
+} from './replication.ts';
+import { advanceTransfer, considerHandOver, onTransferLinkClosed, resign } from './transfer.ts';
 
 /** Wins the election: begins replication and lays a no-op at the start of the term. §5.2, §8 */
 export function becomeLeader(core: Core): void {
-  const peers = members(core.membership).filter((id) => id !== core.id);
   const leader: Leader = {
     kind: 'leader',
-    progress: new Map(peers.map((id) => [id, initialProgress(core.log.lastIndex)])),
-    contacts: new Map(peers.map((id) => [id, initialContact(core)])),
+    progress: new Map(),
+    contacts: new Map(),
+    leaving: new Map(),
     heartbeatDeadline: core.now + core.config.heartbeatIntervalMs,
     round: 0,
+    sentRounds: [],
     reads: [],
     transfer: undefined,
+    gaveAway: false,
     handOverNotBefore: core.now + core.config.electionTimeoutMaxMs,
     uncommittedBytes: 0,
   };
+  enlist(core, leader, core.membership);
+  // Whom a change that is not committed yet removes shall learn of it.
+  enlist(core, leader, core.configurations.at(core.log.commitIndex));
   core.role = leader;
   core.hasty = false;
   core.hasStood = false;
   core.lostRounds = 0;
   appendAsLeader(core, leader, [noop(core)]);
-}
-
-/** As if heard just now: a quorum has voted, and check-quorum needs somewhere to count from. */
-function initialContact(core: Core): PeerContact {
-  return { lastContactAt: core.now, answeredRound: 0, standing: undefined, toldCommit: 0 as LogIndex };
 }
 
 function noop(core: Core): Entry {
@@ -58,26 +64,43 @@ export function propose(core: Core, leader: Leader, commands: readonly Uint8Arra
   appendAsLeader(core, leader, entries);
 }
 
-function appendAsLeader(core: Core, leader: Leader, entries: readonly Entry[]): void {
-  appendToLog(core, entries);
-  for (const entry of entries) leader.uncommittedBytes += entrySize(entry);
-  replicateToAll(core, leader);
-}
-
 export function onAppendResponse(core: Core, leader: Leader, response: AppendResponse): void {
   const progress = leader.progress.get(response.from);
   if (progress === undefined) return;
   noteContact(core, leader, response.from);
   const { result } = response;
-  if (result.kind === 'accepted') {
-    leader.progress.set(response.from, onAccepted(progress, result.matchIndex));
-    if (advanceCommit(core, leader)) replicateToAll(core, leader);
-    advanceTransfer(core, leader);
-  } else {
-    const agreement = core.log.agreementBelow(result.hintIndex, result.hintTerm).index;
+  if (result.kind === 'accepted') onHeld(core, leader, response.from, result.matchIndex);
+  else {
+    const { log } = core;
+    // What the peer has in common with us may lie below what is left of our log: then it needs a snapshot.
+    const isBelow = result.hintIndex < log.base.index;
+    const agreement = isBelow
+      ? result.hintIndex
+      : log.agreementBelow(result.hintIndex, result.hintTerm).index;
     leader.progress.set(response.from, onRejected(progress, result.rejectedIndex, agreement));
   }
   replicateTo(core, leader, response.from);
+}
+
+/** `peer` holds everything up to `matchIndex`, durably. */
+function onHeld(core: Core, leader: Leader, peer: NodeId, matchIndex: LogIndex): void {
+  const progress = leader.progress.get(peer);
+  if (progress === undefined) return;
+  leader.progress.set(peer, onAccepted(progress, matchIndex, core.log.base.index));
+  if (advanceCommit(core, leader)) replicateToAll(core, leader);
+  advanceTransfer(core, leader);
+}
+
+/** How `peer` fares with the snapshot it is sent. While bytes are on their way only the runtime has to act. */
+export function onSnapshotAnswer(core: Core, leader: Leader, answer: SnapshotAnswer): void {
+  if (!leader.progress.has(answer.from)) return;
+  noteContact(core, leader, answer.from);
+  if (answer.status !== 'installed') return;
+  onHeld(core, leader, answer.from, answer.index);
+  const progress = leader.progress.get(answer.from);
+  // The log went on without it meanwhile: the next snapshot, then.
+  if (progress?.mode === 'snapshot') leader.progress.set(answer.from, toProbe(progress));
+  replicateTo(core, leader, answer.from);
 }
 
 export function onHeartbeatResponse(core: Core, leader: Leader, response: HeartbeatResponse): void {
@@ -86,12 +109,19 @@ export function onHeartbeatResponse(core: Core, leader: Leader, response: Heartb
   if (progress === undefined || contact === undefined) return;
   noteContact(core, leader, response.from);
   contact.answeredRound = Math.max(contact.answeredRound, response.round);
+  contact.confirmedAt = Math.max(contact.confirmedAt, sentAt(leader, response.round));
   contact.standing = response.standing;
   releaseReads(core, leader);
   leader.progress.set(response.from, onHeartbeatAnswered(progress));
   if (progress.mode === 'probe') replicateTo(core, leader, response.from);
-  else if (progress.matchIndex < core.log.lastIndex) verifyPipeline(core, leader, response.from);
+  else if (progress.mode === 'replicate' && progress.matchIndex < core.log.lastIndex) {
+    verifyPipeline(core, leader, response.from);
+  }
   considerHandOver(core, leader, response);
+}
+
+function sentAt(leader: Leader, round: number): Millis {
+  return leader.sentRounds.find((sent) => sent.round === round)?.at ?? Number.NEGATIVE_INFINITY;
 }
 
 /** The own disk has come further: that counts like any other node's. */
@@ -147,10 +177,25 @@ function quorumDeadline(core: Core, leader: Leader): Millis {
   return heardAt + core.config.electionTimeoutMaxMs;
 }
 
-/** Fires what is due: check-quorum, the end of a hand-over, the heartbeat. */
+/**
+ * When a leader whose disk has not completed a write must have given way to one whose disk works: heartbeats
+ * would go on for ever without it (hashicorp/raft 503, 612). Nobody else to vote for: no reason to.
+ */
+function diskDeadline({ durability, membership, config, id }: Core): Millis {
+  const oldest = durability.pending[0];
+  const isAlone = membership.voters.every((voter) => voter === id);
+  if (oldest === undefined || isAlone) return Number.POSITIVE_INFINITY;
+  return oldest.issuedAt + config.electionTimeoutMaxMs;
+}
+
+/** Fires what is due: check-quorum, a stalled disk, the end of a hand-over, the heartbeat. */
 export function onLeaderTick(core: Core, leader: Leader): void {
   if (core.now >= quorumDeadline(core, leader)) {
     becomeFollower(core, core.term, undefined);
+    return;
+  }
+  if (core.now >= diskDeadline(core)) {
+    resign(core, leader);
     return;
   }
   if (leader.transfer !== undefined && core.now >= leader.transfer.deadline) {
@@ -175,6 +220,8 @@ export function leaderDeadline(core: Core, leader: Leader): Millis {
   return Math.min(
     leader.heartbeatDeadline,
     quorumDeadline(core, leader),
+    diskDeadline(core),
+    farewellDeadline(leader),
     leader.transfer?.deadline ?? Number.POSITIVE_INFINITY,
   );
 }

@@ -13,6 +13,7 @@ export interface Inflight {
  * - `probe`: where the logs agree is not known; one append at a time, then `paused` until an answer
  *   or the next heartbeat's answer.
  * - `replicate`: the logs agree; appends are pipelined ahead of their answers.
+ * - `snapshot`: what it lacks is not in the log any more; the snapshot at `pendingIndex` is on its way. §7
  */
 export type Progress =
   | {
@@ -26,6 +27,11 @@ export type Progress =
       readonly matchIndex: LogIndex;
       readonly nextIndex: LogIndex;
       readonly inflight: readonly Inflight[];
+    }
+  | {
+      readonly mode: 'snapshot';
+      readonly matchIndex: LogIndex;
+      readonly pendingIndex: LogIndex;
     };
 
 export interface InflightBounds {
@@ -38,8 +44,9 @@ export function initialProgress(lastIndex: LogIndex): Progress {
   return { mode: 'probe', matchIndex: 0 as LogIndex, nextIndex: (lastIndex + 1) as LogIndex, paused: false };
 }
 
-/** True while nothing may be sent: a probe is out, or the pipeline is full in messages or bytes. */
+/** True while nothing may be appended: a probe or a snapshot is out, or the pipeline is full in messages or bytes. */
 export function isPaused(progress: Progress, bounds: InflightBounds): boolean {
+  if (progress.mode === 'snapshot') return true;
   if (progress.mode === 'probe') return progress.paused;
   if (progress.inflight.length >= bounds.maxInflightAppends) return true;
   return inflightBytes(progress.inflight) >= bounds.maxInflightBytes;
@@ -51,6 +58,7 @@ function inflightBytes(inflight: readonly Inflight[]): number {
 
 /** An append that ends with `lastIndex` has left; an empty one has `bytes` 0 and moves nothing on. */
 export function onSent(progress: Progress, append: Inflight): Progress {
+  invariant(progress.mode !== 'snapshot', 'nothing is appended behind a snapshot on its way');
   if (progress.mode === 'probe') return { ...progress, paused: true };
   if (append.bytes === 0) return progress;
   invariant(append.lastIndex >= progress.nextIndex, 'a pipeline sends forward');
@@ -61,9 +69,21 @@ export function onSent(progress: Progress, append: Inflight): Progress {
   };
 }
 
-/** The peer holds everything up to `matchIndex`, durably. An old answer changes nothing. */
-export function onAccepted(progress: Progress, matchIndex: LogIndex): Progress {
+/** The log does not reach back to what the peer lacks: the snapshot at `pendingIndex` must do. */
+export function toSnapshot(progress: Progress, pendingIndex: LogIndex): Progress {
+  return { mode: 'snapshot', matchIndex: progress.matchIndex, pendingIndex };
+}
+
+/**
+ * The peer holds everything up to `matchIndex`, durably. An old answer changes nothing, and one below
+ * `baseIndex`, behind which the log begins, does not end a snapshot.
+ */
+export function onAccepted(progress: Progress, matchIndex: LogIndex, baseIndex: LogIndex): Progress {
   if (matchIndex < progress.matchIndex) return progress;
+  if (progress.mode === 'snapshot') {
+    if (matchIndex < baseIndex) return { ...progress, matchIndex };
+    return { mode: 'replicate', matchIndex, nextIndex: (matchIndex + 1) as LogIndex, inflight: [] };
+  }
   const nextIndex = Math.max(progress.nextIndex, matchIndex + 1) as LogIndex;
   const inflight =
     progress.mode === 'replicate' ? progress.inflight.filter((append) => append.lastIndex > matchIndex) : [];
@@ -77,7 +97,7 @@ export function onAccepted(progress: Progress, matchIndex: LogIndex): Progress {
  * something older than what is known by now changes nothing.
  */
 export function onRejected(progress: Progress, rejectedIndex: LogIndex, agreement: LogIndex): Progress {
-  if (rejectedIndex <= progress.matchIndex) return progress;
+  if (rejectedIndex <= progress.matchIndex || progress.mode === 'snapshot') return progress;
   if (progress.mode === 'replicate') return toProbe(progress);
   if (rejectedIndex !== progress.nextIndex - 1) return progress;
   const next = Math.max(Math.min(rejectedIndex, agreement + 1), progress.matchIndex + 1);

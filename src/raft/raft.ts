@@ -2,6 +2,7 @@ import type { Millis } from '../protocol/ids.ts';
 import { unreachable } from '../protocol/invariant.ts';
 import type { Message } from '../protocol/message.ts';
 import { loseRound, onOwnVoteDurable, onTimeoutNow, onVoteResponse, startPreVote } from './candidate.ts';
+import { changeMembership, tendMembership } from './change.ts';
 import { type Core, type CoreOptions, createCore, noteDurable, takeEffects } from './core.ts';
 import type { Effects, Event } from './effects.ts';
 import {
@@ -31,9 +32,11 @@ import {
   onLeaderLinkClosed,
   onLeaderLinkOpened,
   onLeaderTick,
+  onSnapshotAnswer,
   propose,
 } from './leader.ts';
 import { onReadRequest, onReadResponse, requestRead } from './reads.ts';
+import { onSnapshotReceived, onSnapshotSaved } from './snapshot.ts';
 import { startTransfer } from './transfer.ts';
 
 /** A node's consensus as a machine without clock, disk or network. */
@@ -60,6 +63,7 @@ export function createRaft(options: CoreOptions): Raft {
     step(event, now) {
       core.now = Math.max(core.now, now);
       take(core, event);
+      if (core.role.kind === 'leader') tendMembership(core, core.role);
       return takeEffects(core);
     },
     deadline: () => nextDeadline(core),
@@ -77,7 +81,15 @@ function take(core: Core, event: Event): void {
       else core.out.proposal = { kind: 'refused', code: 'NOT_LEADER' };
       return;
     case 'read':
-      return requestRead(core, event.context);
+      return requestRead(core, event.context, event.trust);
+    case 'change-membership':
+      if (core.role.kind === 'leader') changeMembership(core, core.role, event.changes);
+      else core.out.membership = { kind: 'refused', code: 'NOT_LEADER', reason: `${core.id} does not lead` };
+      return;
+    case 'snapshot-saved':
+      return onSnapshotSaved(core, event.snapshot);
+    case 'snapshot-received':
+      return onSnapshotReceived(core, event.snapshot);
     case 'transfer':
       if (core.role.kind === 'leader') startTransfer(core, core.role, event.target);
       else core.out.transfer = { kind: 'refused', code: 'NOT_LEADER', reason: `${core.id} does not lead` };
@@ -123,9 +135,15 @@ function onMessage(core: Core, message: Message): void {
   onCurrentMessage(core, message);
 }
 
+const STALE_LEADERS_WORDS: ReadonlySet<Message['type']> = new Set([
+  'append-request',
+  'heartbeat',
+  'snapshot-chunk',
+]);
+
 /** An older term gets no hearing, but whoever waits for an answer learns of the present one. §5.1 */
 function onStaleMessage(core: Core, message: Message): void {
-  if (message.type === 'append-request' || message.type === 'heartbeat') tellStaleLeader(core, message.from);
+  if (STALE_LEADERS_WORDS.has(message.type)) tellStaleLeader(core, message.from);
   if (message.type === 'vote-request' || message.type === 'pre-vote-request') refuseStaleVote(core, message);
 }
 
@@ -146,6 +164,7 @@ function admitNewerTerm(core: Core, message: Message): boolean {
     case 'append-request':
     case 'heartbeat':
     case 'commit-notice':
+    case 'snapshot-chunk':
       becomeFollower(core, message.term, message.from);
       return true;
     default:
@@ -173,6 +192,12 @@ function onCurrentMessage(core: Core, message: Message): void {
     case 'commit-notice':
       acknowledgeLeader(core, message.from);
       return onCommitNotice(core, message);
+    case 'snapshot-chunk':
+      // The runtime keeps the bytes; a leader that sends them is there.
+      return acknowledgeLeader(core, message.from);
+    case 'snapshot-answer':
+      if (role.kind === 'leader') onSnapshotAnswer(core, role, message);
+      return;
     case 'append-response':
       if (role.kind === 'leader') onAppendResponse(core, role, message);
       return;

@@ -1,6 +1,7 @@
 import type { NodeId } from '../protocol/ids.ts';
 import type { ReadRequest, ReadResponse } from '../protocol/message.ts';
 import { type Core, hasCommittedInTerm, type Leader } from './core.ts';
+import type { ReadTrust } from './effects.ts';
 import { quorumValue } from './quorum.ts';
 import { broadcastHeartbeat } from './replication.ts';
 
@@ -10,9 +11,11 @@ interface ReadWanted {
 }
 
 /** A read of this node's own: the leader confirms it, a follower asks its leader. Thesis §6.4 */
-export function requestRead(core: Core, context: number): void {
+export function requestRead(core: Core, context: number, trust: ReadTrust): void {
   if (core.role.kind === 'leader') {
-    admitRead(core, core.role, { context, from: core.id });
+    const wanted = { context, from: core.id };
+    if (trust === 'lease' && holdsLease(core, core.role)) answer(core, wanted, core.log.commitIndex);
+    else admitRead(core, core.role, wanted);
   } else if (core.role.kind === 'follower' && core.role.leaderId !== undefined) {
     const to = core.role.leaderId;
     core.out.messages.push({ type: 'read-request', from: core.id, to, term: core.term, context });
@@ -40,10 +43,25 @@ function admitRead(core: Core, leader: Leader, wanted: ReadWanted): void {
     answer(core, wanted, undefined);
     return;
   }
-  leader.round += 1;
-  leader.reads.push({ ...wanted, round: leader.round, index: core.log.commitIndex });
   broadcastHeartbeat(core, leader);
+  leader.reads.push({ ...wanted, round: leader.round, index: core.log.commitIndex });
   releaseReads(core, leader);
+}
+
+/**
+ * True while nobody else can have been elected: a quorum has promised not to vote for an election timeout when
+ * it heard this leader, and the clocks drift apart by no more than the margin. Thesis §6.4.1
+ *
+ * Not while a hand-over is under way, nor ever in a term in which one was: its target passes the promise.
+ */
+function holdsLease(core: Core, leader: Leader): boolean {
+  const { leaseReads, electionTimeoutMinMs, clockDriftPercent } = core.config;
+  if (!leaseReads || leader.transfer !== undefined || leader.gaveAway || !hasCommittedInTerm(core))
+    return false;
+  const confirmedAt = quorumValue(core.membership, (id) =>
+    id === core.id ? core.now : (leader.contacts.get(id)?.confirmedAt ?? Number.NEGATIVE_INFINITY),
+  );
+  return core.now < confirmedAt + electionTimeoutMinMs * (1 - clockDriftPercent / 100);
 }
 
 /** Releases every read whose round a quorum has answered: at that time nobody else led. */

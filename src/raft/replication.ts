@@ -1,8 +1,15 @@
 import { type Entry, entrySize } from '../protocol/entry.ts';
 import type { LogIndex, NodeId } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
-import type { Core, Leader } from './core.ts';
-import { isPaused, onSent } from './progress.ts';
+import { appendToLog, type Core, type Leader } from './core.ts';
+import { isPaused, onSent, toSnapshot } from './progress.ts';
+
+/** Puts `entries` at the end of the own log and sends them to everybody; the own disk works meanwhile. */
+export function appendAsLeader(core: Core, leader: Leader, entries: readonly Entry[]): void {
+  appendToLog(core, entries);
+  for (const entry of entries) leader.uncommittedBytes += entrySize(entry);
+  replicateToAll(core, leader);
+}
 
 /** Sends every peer what it lacks, as far as its pipeline takes it. */
 export function replicateToAll(core: Core, leader: Leader): void {
@@ -17,7 +24,11 @@ export function replicateTo(core: Core, leader: Leader, peer: NodeId): void {
   let sent = false;
   for (;;) {
     const progress = leader.progress.get(peer);
-    if (progress === undefined || isPaused(progress, core.config)) break;
+    if (progress === undefined || progress.mode === 'snapshot' || isPaused(progress, core.config)) break;
+    if (progress.nextIndex <= core.log.base.index) {
+      sendSnapshot(core, leader, peer);
+      return;
+    }
     // A probe asks where the logs agree, so it goes out even with nothing to append.
     if (progress.mode === 'replicate' && progress.nextIndex > core.log.lastIndex) break;
     sendAppend(
@@ -39,10 +50,19 @@ export function verifyPipeline(core: Core, leader: Leader, peer: NodeId): void {
   sendAppend(core, leader, peer, []);
 }
 
+/** What `peer` lacks is not in the log any more. The runtime moves the bytes. §7 */
+function sendSnapshot(core: Core, leader: Leader, peer: NodeId): void {
+  const progress = leader.progress.get(peer);
+  invariant(progress !== undefined && core.snapshot !== undefined, 'whatever is compacted is in a snapshot');
+  leader.progress.set(peer, toSnapshot(progress, core.snapshot.index));
+  core.out.snapshotsTo.push(peer);
+}
+
 function sendAppend(core: Core, leader: Leader, peer: NodeId, entries: readonly Entry[]): void {
   const progress = leader.progress.get(peer);
   const contact = leader.contacts.get(peer);
   invariant(progress !== undefined && contact !== undefined, `no progress for ${peer}`);
+  invariant(progress.mode !== 'snapshot', `${peer} waits for a snapshot`);
   const prevLogIndex = (progress.nextIndex - 1) as LogIndex;
   const prevLogTerm = core.log.termAt(prevLogIndex);
   invariant(
@@ -78,10 +98,12 @@ function tellCommit(core: Core, leader: Leader, peer: NodeId): void {
 }
 
 /**
- * One heartbeat to everybody. Its commit index stays within what the peer is known to hold, because a
- * heartbeat checks no log. Its round confirms the reads that came before it.
+ * One heartbeat to everybody, in a round of its own. Its commit index stays within what the peer is known to
+ * hold, because a heartbeat checks no log. Its answers confirm the reads that came before it.
  */
 export function broadcastHeartbeat(core: Core, leader: Leader): void {
+  leader.round += 1;
+  if (core.config.leaseReads) noteRound(core, leader);
   for (const [peer, progress] of leader.progress) {
     core.out.messages.push({
       type: 'heartbeat',
@@ -92,4 +114,11 @@ export function broadcastHeartbeat(core: Core, leader: Leader): void {
       round: leader.round,
     });
   }
+}
+
+/** Rounds that are too old to make a lease are forgotten. */
+function noteRound(core: Core, leader: Leader): void {
+  const oldest = core.now - core.config.electionTimeoutMinMs;
+  leader.sentRounds = leader.sentRounds.filter(({ at }) => at > oldest);
+  leader.sentRounds.push({ round: leader.round, at: core.now });
 }

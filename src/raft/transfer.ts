@@ -2,6 +2,7 @@ import type { NodeId } from '../protocol/ids.ts';
 import type { HeartbeatResponse } from '../protocol/message.ts';
 import { isVoter } from '../protocol/state.ts';
 import type { Core, Leader } from './core.ts';
+import { becomeFollower } from './election.ts';
 
 /** Begins to hand leadership to `target`, or to the voter best placed to take it. Thesis §3.10 */
 export function startTransfer(core: Core, leader: Leader, target: NodeId | undefined): void {
@@ -51,8 +52,22 @@ export function advanceTransfer(core: Core, leader: Leader): void {
   if (transfer === undefined || transfer.sent) return;
   if (leader.progress.get(transfer.target)?.matchIndex !== core.log.lastIndex) return;
   transfer.sent = true;
-  core.out.messages.push({ type: 'timeout-now', from: core.id, to: transfer.target, term: core.term });
+  sendTimeoutNow(core, leader, transfer.target);
   core.out.transfer = { kind: 'handed-over', target: transfer.target };
+}
+
+function sendTimeoutNow(core: Core, leader: Leader, to: NodeId): void {
+  leader.gaveAway = true;
+  core.out.messages.push({ type: 'timeout-now', from: core.id, to, term: core.term });
+}
+
+/** Leads no longer, for a reason of its own, and asks whoever can to take over at once. */
+export function resign(core: Core, leader: Leader): void {
+  const successor = bestSuccessor(core, leader);
+  const holdsAll =
+    successor !== undefined && leader.progress.get(successor)?.matchIndex === core.log.lastIndex;
+  if (holdsAll) sendTimeoutNow(core, leader, successor);
+  becomeFollower(core, core.term, undefined);
 }
 
 /** The target is gone: stop waiting for it. */

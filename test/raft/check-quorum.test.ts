@@ -67,7 +67,7 @@ describe('a leader that hears nothing from a quorum steps down (thesis §6.2)', 
     const cluster = new Cluster({ voters: ['a', 'b', 'c'] });
     cluster.elect('a');
     cluster.partition(['a'], ['b', 'c']);
-    cluster.step('a', { type: 'read', context: 7 });
+    cluster.step('a', { type: 'read', context: 7, trust: 'quorum' });
     expect(cluster.reads('a')).toEqual([]);
     cluster.run(2_500);
     expect(cluster.reads('a')).toEqual([{ context: 7, index: undefined }]);

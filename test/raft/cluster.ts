@@ -2,11 +2,12 @@ import type { Entry } from '../../src/protocol/entry.ts';
 import { logIndex, type Millis, type NodeId, nodeId, TERM_ZERO, term } from '../../src/protocol/ids.ts';
 import { invariant } from '../../src/protocol/invariant.ts';
 import type { Message } from '../../src/protocol/message.ts';
-import { configuration, type HardState } from '../../src/protocol/state.ts';
+import { configuration, type HardState, type SnapshotMeta } from '../../src/protocol/state.ts';
 import { type RaftConfigOverrides, raftConfig } from '../../src/raft/config.ts';
 import type { Core, Leader } from '../../src/raft/core.ts';
-import type { Effects, Event, ReadReply, TransferReply } from '../../src/raft/effects.ts';
-import { checkDelta, checkState, type Snapshot, snapshotOf } from '../../src/raft/invariants.ts';
+import type { Effects, Event, MembershipReply, ReadReply, TransferReply } from '../../src/raft/effects.ts';
+import { checkDelta, checkState, type Sighting, sight } from '../../src/raft/invariants.ts';
+import type { MembershipChange } from '../../src/raft/membership.ts';
 import type { Progress } from '../../src/raft/progress.ts';
 import { createRaft, type Raft } from '../../src/raft/raft.ts';
 import { createRandom } from '../../src/raft/random.ts';
@@ -21,6 +22,8 @@ export interface ClusterOptions {
   readonly configs?: Readonly<Record<string, RaftConfigOverrides>>;
   /** Terms of the entries that a node's disk holds at the start. */
   readonly logs?: Readonly<Record<string, readonly number[]>>;
+  /** Nodes that are up but belong to nobody yet. */
+  readonly strangers?: readonly string[];
   /** Terms of the nodes at the start; the last of the log where nothing is said. */
   readonly terms?: Readonly<Record<string, number>>;
   readonly seed?: number;
@@ -38,10 +41,12 @@ interface Member {
   readonly disk: HeldDisk;
   raft: Raft;
   up: boolean;
-  seen: Snapshot;
+  seen: Sighting;
   /** Messages that wait for the disk. */
   waiting: { readonly sequence: number; readonly message: Message }[];
   applied: Entry[];
+  /** The state machine: the last index it holds, applied or by a snapshot. */
+  appliedIndex: number;
   reads: ReadReply[];
   transfers: TransferReply[];
 }
@@ -65,7 +70,8 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    for (const name of [...options.voters, ...(options.learners ?? [])]) {
+    const { voters, learners = [], strangers = [] } = options;
+    for (const name of [...voters, ...learners, ...strangers]) {
       const log = entries(0, options.logs?.[name] ?? []);
       const known = term(options.terms?.[name] ?? log.at(-1)?.term ?? TERM_ZERO);
       const disk = new HeldDisk({ term: known, votedFor: undefined }, log);
@@ -100,10 +106,10 @@ export class Cluster {
     return this.#member(name).raft.deadline();
   }
 
-  /** The terms of a node's log. */
+  /** The terms of a node's log, as far as it is not in a snapshot. */
   log(name: string): number[] {
     const { log } = this.core(name);
-    return log.range(logIndex(1), log.lastIndex).map((entry) => entry.term);
+    return log.range(log.firstIndex, log.lastIndex).map((entry) => entry.term);
   }
 
   commit(name: string): number {
@@ -154,6 +160,46 @@ export class Cluster {
   propose(name: string, ...commands: readonly (string | Uint8Array)[]): Effects {
     const bytes = commands.map((each) => (typeof each === 'string' ? new TextEncoder().encode(each) : each));
     return this.step(name, { type: 'propose', commands: bytes });
+  }
+
+  /** Asks `name` for a change, e.g. `add-voter d`. */
+  change(name: string, ...changes: readonly string[]): MembershipReply {
+    const { membership } = this.step(name, {
+      type: 'change-membership',
+      changes: changes.map((text) => {
+        const [type, id = ''] = text.split(' ');
+        return { type: type as MembershipChange['type'], id: nodeId(id) };
+      }),
+    });
+    invariant(membership !== undefined, `${name} gave no answer`);
+    return membership;
+  }
+
+  /** `name` snapshots what it has applied. */
+  saveSnapshot(name: string): SnapshotMeta {
+    const { disk, appliedIndex } = this.#member(name);
+    const { log, configurations } = this.core(name);
+    const index = logIndex(appliedIndex);
+    const snapshot = { index, term: log.termAt(index) ?? TERM_ZERO, configuration: configurations.at(index) };
+    disk.saveSnapshot(snapshot);
+    this.step(name, { type: 'snapshot-saved', snapshot });
+    return snapshot;
+  }
+
+  /** The whole file of a snapshot arrives at `to`, which answers `from`. */
+  sendSnapshot(from: string, to: string, snapshot = this.core(from).snapshot): void {
+    invariant(snapshot !== undefined, `${from} has no snapshot`);
+    this.#member(to).disk.saveSnapshot(snapshot);
+    this.step(to, { type: 'snapshot-received', snapshot });
+    this.#send({
+      type: 'snapshot-answer',
+      from: nodeId(to),
+      to: nodeId(from),
+      term: this.core(to).term,
+      index: snapshot.index,
+      status: 'installed',
+      heldBytes: 0,
+    });
   }
 
   /** Goes to the node's deadline and wakes it. */
@@ -300,25 +346,28 @@ export class Cluster {
   }
 
   #boot(id: NodeId, disk: HeldDisk): Member {
-    const { voters, learners = [], config, configs, seed = 1 } = this.#options;
+    const { voters, learners = [], strangers = [], config, configs, seed = 1 } = this.#options;
     this.#lives += 1;
+    const isStranger = strangers.includes(id);
     const raft = createRaft({
       id,
       config: raftConfig({ ...config, ...configs?.[id] }),
       random: createRandom(seed * 1_000 + this.#lives),
       now: this.now,
       hardState: disk.hardState,
-      entries: disk.entries,
-      bootstrap: configuration(voters.map(nodeId), learners.map(nodeId)),
+      snapshot: disk.snapshot,
+      ...disk.recover(),
+      bootstrap: isStranger ? configuration([]) : configuration(voters.map(nodeId), learners.map(nodeId)),
     });
     return {
       id,
       disk,
       raft,
       up: true,
-      seen: snapshotOf(raft.core),
+      seen: sight(raft.core),
       waiting: [],
       applied: [],
+      appliedIndex: disk.snapshot?.index ?? 0,
       reads: [],
       transfers: [],
     };
@@ -327,6 +376,7 @@ export class Cluster {
   #carryOut(member: Member, effects: Effects): void {
     const { core } = member.raft;
     this.#check(member);
+    if (effects.restored !== undefined) member.appliedIndex = effects.restored.index;
     if (effects.write !== undefined) member.disk.push(effects.write);
     for (const message of effects.messages) this.#send(message);
     const { issued, completed } = core.durability;
@@ -342,7 +392,7 @@ export class Cluster {
   #check(member: Member): void {
     const { core } = member.raft;
     checkState(core);
-    const after = snapshotOf(core);
+    const after = sight(core);
     checkDelta(member.seen, after);
     member.seen = after;
     if (after.role !== 'leader') return;
@@ -355,7 +405,8 @@ export class Cluster {
   }
 
   #apply(member: Member, entry: Entry): void {
-    invariant(entry.index === member.applied.length + 1, `${member.id} skips to ${entry.index}`);
+    invariant(entry.index === member.appliedIndex + 1, `${member.id} skips to ${entry.index}`);
+    member.appliedIndex = entry.index;
     member.applied.push(entry);
     const known = this.#committed[entry.index - 1];
     invariant(

@@ -1,10 +1,14 @@
 import type { Entry } from '../../src/protocol/entry.ts';
-import type { HardState, LogWrite } from '../../src/protocol/state.ts';
+import type { HardState, LogPosition, LogWrite, SnapshotMeta } from '../../src/protocol/state.ts';
+import { LOG_START } from '../../src/raft/log.ts';
 
 /** What a node's disk holds, and the writes on their way to it. */
 export class HeldDisk {
   hardState: HardState;
+  base: LogPosition = LOG_START;
   entries: readonly Entry[];
+  /** Snapshots are durable at once: the core hears of them only then. */
+  snapshot: SnapshotMeta | undefined;
   /** While true, writes wait until the test completes them. */
   held = false;
   #queue: LogWrite[] = [];
@@ -30,10 +34,25 @@ export class HeldDisk {
     this.#queue = [];
   }
 
+  saveSnapshot(snapshot: SnapshotMeta): void {
+    this.snapshot = snapshot;
+  }
+
+  /** What a new life finds: the log, or where it falls short of the snapshot or contradicts it, the snapshot. */
+  recover(): { readonly base: LogPosition; readonly entries: readonly Entry[] } {
+    const { base, entries, snapshot } = this;
+    if (snapshot === undefined || snapshot.index === base.index) return { base, entries };
+    const last = entries.find(({ index }) => index === snapshot.index);
+    return last?.term === snapshot.term ? { base, entries } : { base: snapshot, entries: [] };
+  }
+
   #commit(write: LogWrite): void {
-    const kept =
-      write.truncateFrom === undefined ? this.entries : this.entries.slice(0, write.truncateFrom - 1);
-    this.entries = [...kept, ...write.entries];
+    if (write.restartAt !== undefined) {
+      this.base = write.restartAt;
+      this.entries = [];
+    }
+    const { truncateFrom = Number.POSITIVE_INFINITY } = write;
+    this.entries = [...this.entries.filter(({ index }) => index < truncateFrom), ...write.entries];
     this.hardState = write.hardState ?? this.hardState;
   }
 }

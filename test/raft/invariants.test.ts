@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { logIndex, nodeId, term } from '../../src/protocol/ids.ts';
 import type { Core, Leader } from '../../src/raft/core.ts';
-import { checkDelta, checkState, type Snapshot, snapshotOf } from '../../src/raft/invariants.ts';
+import { checkDelta, checkState, type Sighting, sight } from '../../src/raft/invariants.ts';
 import { Cluster } from './cluster.ts';
 
 /** The checks must be able to fail: each row breaks one promise behind the core's back. */
@@ -77,7 +77,7 @@ describe('checkState', () => {
     {
       why: 'a peer that is forgotten',
       harm: (_, leader) => leader.progress.delete(B),
-      message: /keeps progress of 1/,
+      message: /lost sight of b/,
     },
     {
       why: 'bytes that were counted wrong',
@@ -146,15 +146,17 @@ describe('checkState', () => {
 });
 
 describe('checkDelta', () => {
-  const before: Snapshot = {
+  const before: Sighting = {
     id: nodeId('a'),
     role: 'follower',
     term: term(3),
     votedFor: nodeId('b'),
     commitIndex: logIndex(2),
+    lastIndex: logIndex(3),
     terms: [1, 2, 3].map(term),
+    baseIndex: logIndex(0),
   };
-  const leading: Snapshot = { ...before, role: 'leader', votedFor: nodeId('a') };
+  const leading: Sighting = { ...before, role: 'leader', votedFor: nodeId('a') };
 
   test.each([
     { why: 'a falling term', from: before, to: { ...before, term: term(2) }, message: /term fell/ },
@@ -218,6 +220,14 @@ describe('checkDelta', () => {
       why: 'what is not committed may be replaced',
       to: { ...before, term: term(4), terms: [1, 2, 4].map(term) },
     },
+    {
+      why: 'what is committed went into a snapshot',
+      to: { ...before, baseIndex: logIndex(2), terms: [3].map(term) },
+    },
+    {
+      why: 'a snapshot took the place of the whole log',
+      to: { ...before, commitIndex: logIndex(9), lastIndex: logIndex(9), baseIndex: logIndex(9), terms: [] },
+    },
     { why: 'commit moves on', to: { ...before, commitIndex: logIndex(3) } },
   ])('allows: $why', ({ to }) => {
     expect(() => checkDelta(before, to)).not.toThrow();
@@ -225,13 +235,15 @@ describe('checkDelta', () => {
 
   test('is taken from a core', () => {
     const cluster = leadingThree();
-    expect(snapshotOf(cluster.core('a'))).toEqual({
+    expect(sight(cluster.core('a'))).toEqual({
       id: 'a',
       role: 'leader',
       term: 1,
       votedFor: 'a',
       commitIndex: 1,
+      lastIndex: 2,
       terms: [1, 1],
+      baseIndex: 0,
     });
   });
 });

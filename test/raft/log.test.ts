@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Entry } from '../../src/protocol/entry.ts';
 import { logIndex, term } from '../../src/protocol/ids.ts';
-import { RaftLog } from '../../src/raft/log.ts';
+import { LOG_START, RaftLog } from '../../src/raft/log.ts';
 import { entries } from './messages.ts';
 
-const log = (terms: readonly number[]): RaftLog => new RaftLog(entries(0, terms));
+const log = (terms: readonly number[]): RaftLog => new RaftLog(LOG_START, entries(0, terms));
 const indexes = (found: readonly Entry[]): number[] => found.map((entry) => entry.index);
 
 describe('before the log stands index 0 of term 0', () => {
@@ -21,7 +21,7 @@ describe('before the log stands index 0 of term 0', () => {
 
 describe('a log without gaps', () => {
   test('is recovered as such or not at all', () => {
-    expect(() => new RaftLog(entries(1, [1]))).toThrow(/stands at place 1/);
+    expect(() => new RaftLog(LOG_START, entries(1, [1]))).toThrow(/does not follow/);
   });
 
   test.each([

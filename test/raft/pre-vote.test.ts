@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { snapshotOf } from '../../src/raft/invariants.ts';
+import { sight } from '../../src/raft/invariants.ts';
 import { Cluster } from './cluster.ts';
 import { heartbeat, preVote, preVoteRequest, told, voteRequest } from './messages.ts';
 
@@ -14,10 +14,10 @@ describe('a pre-vote changes nothing in whoever answers it', () => {
   ])('$why', ({ lastIndex, lastTerm, answer, term }) => {
     const cluster = new Cluster({ voters, logs: { a: [1] } });
     cluster.wait(500);
-    const before = { state: snapshotOf(cluster.core('a')), deadline: cluster.deadline('a') };
+    const before = { state: sight(cluster.core('a')), deadline: cluster.deadline('a') };
     const answers = cluster.hear(preVoteRequest({ ...ask, lastIndex, lastTerm }));
     expect(answers.map(told)).toEqual([`a→c pre-vote-response t${term} ${answer}`]);
-    expect({ state: snapshotOf(cluster.core('a')), deadline: cluster.deadline('a') }).toEqual(before);
+    expect({ state: sight(cluster.core('a')), deadline: cluster.deadline('a') }).toEqual(before);
   });
 
   test('it does not count as word of a leader', () => {

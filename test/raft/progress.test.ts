@@ -131,7 +131,7 @@ describe('onAccepted', () => {
       after: replicate(9, 10),
     },
   ])('$why', ({ before, match, after }) => {
-    expect(onAccepted(before, logIndex(match))).toEqual(after);
+    expect(onAccepted(before, logIndex(match), logIndex(0))).toEqual(after);
   });
 });
 

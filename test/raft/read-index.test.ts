@@ -6,7 +6,7 @@ import { heartbeatAnswer, readRequest, told } from './messages.ts';
 const voters = ['a', 'b', 'c'];
 
 function read(cluster: Cluster, name: string, context: number): void {
-  cluster.step(name, { type: 'read', context });
+  cluster.step(name, { type: 'read', context, trust: 'quorum' });
 }
 
 describe('a linearizable read (thesis §6.4)', () => {
