@@ -2,36 +2,48 @@ import type { Entry } from '../protocol/entry.ts';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import { type ClusterId, INDEX_ZERO, type LogIndex, type Millis, type NodeId } from '../protocol/ids.ts';
 import { InvariantError } from '../protocol/invariant.ts';
-import { MAX_COMMAND_BYTES, MAX_PENDING_PROPOSALS } from '../protocol/limits.ts';
+import {
+  MAX_COMMAND_BYTES,
+  MAX_PENDING_PROPOSALS,
+  SNAPSHOT_EVERY_BYTES,
+  SNAPSHOT_EVERY_ENTRIES,
+} from '../protocol/limits.ts';
 import type { Message } from '../protocol/message.ts';
-import { type Configuration, isVoter, members } from '../protocol/state.ts';
+import type { Configuration, SnapshotMeta } from '../protocol/state.ts';
 import type { RaftConfig } from '../raft/config.ts';
 import type { Core } from '../raft/core.ts';
-import type { Effects, Event } from '../raft/effects.ts';
+import type { Effects, Event, ReadTrust } from '../raft/effects.ts';
+import type { MembershipChange } from '../raft/membership.ts';
 import { createRaft, type Raft } from '../raft/raft.ts';
 import { createRandom } from '../raft/random.ts';
 import type { LogStorage } from '../storage/port.ts';
 import type { Transport } from '../transport/port.ts';
 import { HandOver } from './hand-over.ts';
+import { MembershipWatch } from './membership.ts';
 import { Outbox } from './outbox.ts';
 import type { Applied, Clock, NodeListener, NodeStatus, RaftNode, StateMachine } from './port.ts';
 import { ProposalDesk } from './proposal-desk.ts';
 import { ReadBarriers } from './reads.ts';
+import { Snapshots } from './snapshots.ts';
 import { leaderOf, roleChanged, roleView, statusOf } from './status.ts';
 
 export interface NodeOptions<Result> {
   readonly id: NodeId;
   readonly clusterId: ClusterId;
-  /** In force while the log holds no configuration. */
+  /** In force while neither snapshot nor log holds a configuration. */
   readonly bootstrap: Configuration;
   readonly config: RaftConfig;
   /** Seeds election timeouts and request numbers: fresh in every life of a node, and unlike its peers'. */
   readonly seed: number;
   /** How long a proposal or a read may wait. */
   readonly requestTimeoutMs?: Millis;
+  /** What may be applied between two snapshots. Defaults: see `limits`. */
+  readonly snapshotEveryBytes?: number;
+  readonly snapshotEveryEntries?: number;
   readonly storage: LogStorage;
   readonly transport: Transport;
   readonly clock: Clock;
+  /** As the recovered snapshot says, if there is one. */
   readonly machine: StateMachine<Result>;
   readonly listener: NodeListener<Result>;
 }
@@ -55,9 +67,13 @@ class Node<Result> implements RaftNode<Result> {
   readonly #outbox: Outbox;
   readonly #proposals: ProposalDesk<Result>;
   readonly #reads: ReadBarriers;
-  readonly #handOver = new HandOver();
+  readonly #handOver: HandOver;
+  readonly #membership: MembershipWatch;
+  readonly #snapshots: Snapshots;
   readonly #requestTimeoutMs: Millis;
-  #appliedIndex: LogIndex = INDEX_ZERO;
+  /** Whoever waits for something, and not for ever. */
+  readonly #patient: readonly { deadline(): Millis; expire(now: Millis): void }[];
+  #appliedIndex: LogIndex;
   #electionsWon = 0;
   #turnScheduled = false;
   #stopped = false;
@@ -77,19 +93,40 @@ class Node<Result> implements RaftNode<Result> {
       config: options.config,
       random,
       now: options.clock.now(),
-      hardState: options.storage.recovered.hardState,
-      entries: options.storage.recovered.entries,
+      ...options.storage.recovered,
       bootstrap: options.bootstrap,
     });
+    const { core } = this.#raft;
+    this.#appliedIndex = core.snapshot?.index ?? INDEX_ZERO;
     this.#outbox = new Outbox(options.transport);
     this.#proposals = new ProposalDesk({
       id: options.id,
       retryAfterMs: options.config.heartbeatIntervalMs,
-      core: this.#raft.core,
+      core,
       firstBatch: firstNumber,
       send: (message) => this.#outbox.add([message]),
       append: (commands) => this.#step({ type: 'propose', commands })?.proposal,
     });
+    this.#snapshots = new Snapshots({
+      core,
+      store: options.storage.snapshots,
+      machine: options.machine,
+      everyBytes: options.snapshotEveryBytes ?? SNAPSHOT_EVERY_BYTES,
+      everyEntries: options.snapshotEveryEntries ?? SNAPSHOT_EVERY_ENTRIES,
+      send: (message) => {
+        this.#outbox.add([message]);
+        this.#scheduleTurn();
+      },
+      step: (event) => this.#step(event),
+      onTrouble: (error) => options.listener.onTrouble?.(error),
+    });
+    this.#handOver = new HandOver({ core, clock: options.clock, step: (event) => this.#step(event) });
+    this.#membership = new MembershipWatch({
+      core,
+      onPeers: (peers) => options.transport.setPeers(peers),
+      onRemoved: () => options.listener.onRemoved?.(),
+    });
+    this.#patient = [this.#proposals, this.#reads, this.#handOver, this.#membership, this.#snapshots];
     options.storage.start({
       onDurable: (sequence) => this.#onDurable(sequence),
       onFailed: (error) => this.#fail(error),
@@ -99,7 +136,7 @@ class Node<Result> implements RaftNode<Result> {
       onLinkOpened: (peer) => this.#onLinkOpened(peer),
       onLinkClosed: (peer) => this.#onLinkClosed(peer),
     });
-    options.transport.setPeers(members(options.bootstrap).filter((peer) => peer !== options.id));
+    this.#membership.look();
     this.#step({ type: 'tick' });
   }
 
@@ -109,26 +146,39 @@ class Node<Result> implements RaftNode<Result> {
       done({ ok: false, error: refusal });
       return;
     }
-    this.#proposals.add(command, this.#options.clock.now() + this.#requestTimeoutMs, done);
+    this.#proposals.add(command, this.#requestDeadline(), done);
     this.#scheduleTurn();
   }
 
-  readBarrier(done: (outcome: Outcome<LogIndex>) => void): void {
+  readBarrier(done: (outcome: Outcome<LogIndex>) => void, trust: ReadTrust = 'quorum'): void {
     if (this.#stopped) {
       done({ ok: false, error: stoppedError(this.id) });
       return;
     }
-    this.#reads.add({ done, deadline: this.#options.clock.now() + this.#requestTimeoutMs });
+    this.#reads.add({ done, deadline: this.#requestDeadline(), trust });
     this.#scheduleTurn();
+  }
+
+  changeMembership(
+    changes: readonly MembershipChange[],
+    done: (outcome: Outcome<Configuration>) => void,
+  ): void {
+    const reply = this.#step({ type: 'change-membership', changes })?.membership;
+    if (reply === undefined) done({ ok: false, error: stoppedError(this.id) });
+    else this.#membership.begin(reply, this.#requestDeadline(), done);
+    // A cluster of one has committed it at once.
+    this.#membership.look();
+    this.#arm();
+  }
+
+  snapshot(done: (outcome: Outcome<SnapshotMeta>) => void): void {
+    if (this.#stopped) done({ ok: false, error: stoppedError(this.id) });
+    else this.#snapshots.take(this.#appliedIndex, done);
   }
 
   transfer(target: NodeId | undefined, done: (outcome: Outcome<NodeId>) => void): void {
-    if (this.#stopped) {
-      done({ ok: false, error: stoppedError(this.id) });
-      return;
-    }
-    this.#awaitHandOver(done);
-    this.#step({ type: 'transfer', target });
+    if (this.#stopped) done({ ok: false, error: stoppedError(this.id) });
+    else this.#handOver.request(target, done);
   }
 
   status(): NodeStatus {
@@ -147,7 +197,7 @@ class Node<Result> implements RaftNode<Result> {
 
   committed(from: LogIndex, limit: number): readonly Entry[] {
     const { log } = this.#raft.core;
-    const first = Math.max(from, 1) as LogIndex;
+    const first = Math.max(from, log.firstIndex) as LogIndex;
     return log.range(first, Math.min(log.commitIndex, first + limit - 1) as LogIndex);
   }
 
@@ -159,25 +209,13 @@ class Node<Result> implements RaftNode<Result> {
 
   /** Also after a failure: whoever stops by itself still holds its links and its folder. */
   async #close(): Promise<void> {
-    const { core } = this.#raft;
-    if (!this.#stopped && core.role.kind === 'leader' && reachesVoter(core)) {
+    if (!this.#stopped && this.#handOver.isPossible()) {
       // Whether somebody took over or nobody could: this node goes.
-      await new Promise<void>((resolve) => this.#giveAway(() => resolve()));
+      await new Promise<void>((resolve) => this.#handOver.giveAway(() => resolve()));
     }
     this.abandon();
     await this.#options.transport.close();
     await this.#options.storage.close();
-  }
-
-  /** Waits for the hand-over under way, or begins one. */
-  #giveAway(done: (outcome: Outcome<NodeId>) => void): void {
-    const { role } = this.#raft.core;
-    if (role.kind === 'leader' && role.transfer !== undefined) this.#awaitHandOver(done);
-    else this.transfer(undefined, done);
-  }
-
-  #awaitHandOver(done: (outcome: Outcome<NodeId>) => void): void {
-    this.#handOver.begin(done, this.#options.clock.now() + 2 * this.#options.config.electionTimeoutMaxMs);
   }
 
   /** Stops at once, without a word to anybody: what a crash does. Pending callbacks get `STOPPED`. */
@@ -189,6 +227,12 @@ class Node<Result> implements RaftNode<Result> {
     this.#proposals.stop(error.message);
     this.#reads.failAll(error);
     this.#handOver.fail(error);
+    this.#membership.fail(error);
+    this.#snapshots.stop();
+  }
+
+  #requestDeadline(): Millis {
+    return this.#options.clock.now() + this.#requestTimeoutMs;
   }
 
   #refusal(command: Uint8Array): SwarmError | undefined {
@@ -209,7 +253,10 @@ class Node<Result> implements RaftNode<Result> {
     for (const message of messages) {
       if (message.type === 'proposal-forward') this.#proposals.onForward(message);
       else if (message.type === 'proposal-receipt') this.#proposals.onReceipt(message);
-      else this.#step({ type: 'message', message });
+      else {
+        this.#step({ type: 'message', message });
+        this.#snapshots.onMessage(message);
+      }
     }
     this.#scheduleTurn();
   }
@@ -222,6 +269,7 @@ class Node<Result> implements RaftNode<Result> {
 
   #onLinkClosed(peer: NodeId): void {
     this.#proposals.onLinkClosed(peer);
+    this.#snapshots.onLinkClosed(peer);
     this.#step({ type: 'link-closed', peer });
   }
 
@@ -237,6 +285,7 @@ class Node<Result> implements RaftNode<Result> {
     try {
       const effects = this.#raft.step(event, this.#options.clock.now());
       this.#carryOut(effects);
+      this.#membership.look();
       if (roleChanged(before, this.#raft.core)) this.#onRoleChanged();
       this.#arm();
       if (this.#outbox.hasReady) this.#scheduleTurn();
@@ -250,6 +299,7 @@ class Node<Result> implements RaftNode<Result> {
 
   #carryOut(effects: Effects): void {
     const { durability } = this.#raft.core;
+    if (effects.restored !== undefined) this.#restore(effects.restored);
     if (effects.write !== undefined) this.#options.storage.write(effects.write);
     this.#outbox.add(effects.messages);
     if (durability.completed === durability.issued) this.#outbox.add(effects.messagesOnceDurable);
@@ -257,23 +307,39 @@ class Node<Result> implements RaftNode<Result> {
     for (const entry of effects.committed) this.#apply(entry);
     const retryAt = this.#options.clock.now() + this.#options.config.heartbeatIntervalMs;
     for (const reply of effects.reads) this.#reads.onReply(reply, this.#appliedIndex, retryAt);
-    if (effects.committed.length > 0) this.#reads.onApplied(this.#appliedIndex);
+    if (effects.committed.length > 0 || effects.restored !== undefined) {
+      this.#reads.onApplied(this.#appliedIndex);
+    }
+    if (effects.compactTo !== undefined) this.#options.storage.compact(effects.compactTo);
+    for (const peer of effects.snapshotsTo) this.#snapshots.sendTo(peer);
     if (effects.transfer !== undefined) this.#handOver.onReply(effects.transfer);
   }
 
   #apply(entry: Entry): void {
     const result = entry.kind === 'command' ? this.#options.machine.apply(entry) : undefined;
     this.#appliedIndex = entry.index;
+    this.#snapshots.onApplied(entry);
     this.#proposals.onApplied(entry, result);
     this.#options.listener.onApplied?.(entry, result);
+  }
+
+  #restore({ index }: SnapshotMeta): void {
+    this.#snapshots.finishRestoration();
+    this.#appliedIndex = index;
+    this.#proposals.onRestored(index);
+    this.#options.listener.onRestored?.(index);
   }
 
   #onRoleChanged(): void {
     const { core } = this.#raft;
     const leaderId = leaderOf(core);
     if (core.role.kind === 'leader') this.#electionsWon += 1;
+    else {
+      this.#snapshots.endSending();
+      this.#membership.onLeadershipLost();
+    }
     this.#proposals.onLeaderChanged(leaderId);
-    this.#handOver.onLeader(leaderId, this.id);
+    this.#handOver.onLeader(leaderId);
     this.#options.listener.onRoleChanged?.(this.status());
     if (leaderId !== undefined) {
       this.#reads.retryNow();
@@ -293,21 +359,17 @@ class Node<Result> implements RaftNode<Result> {
     if (this.#stopped) return;
     const now = this.#options.clock.now();
     this.#proposals.submit(now);
-    const context = this.#reads.begin(now, now + 3 * this.#options.config.heartbeatIntervalMs);
-    if (context !== undefined) this.#step({ type: 'read', context });
+    const attempts = this.#reads.begin(now, now + 3 * this.#options.config.heartbeatIntervalMs);
+    for (const attempt of attempts) this.#step({ type: 'read', ...attempt });
     if (this.#stopped) return;
+    this.#snapshots.takeIfDue(this.#appliedIndex);
     this.#outbox.flush();
     this.#arm();
   }
 
   #arm(): void {
     if (this.#stopped) return;
-    const at = Math.min(
-      this.#raft.deadline(),
-      this.#proposals.deadline(),
-      this.#reads.deadline(),
-      this.#handOver.deadline(),
-    );
+    const at = Math.min(this.#raft.deadline(), ...this.#patient.map((waiting) => waiting.deadline()));
     // A timer that fires early finds nothing due and is set anew: cheaper than moving it at each message.
     if (at === Number.POSITIVE_INFINITY || (this.#timer !== undefined && this.#timer.at <= at)) return;
     this.#timer?.cancel();
@@ -318,9 +380,7 @@ class Node<Result> implements RaftNode<Result> {
     if (this.#stopped) return;
     this.#timer = undefined;
     const now = this.#options.clock.now();
-    this.#proposals.expire(now);
-    this.#reads.expire(now);
-    this.#handOver.expire(now);
+    for (const waiting of this.#patient) waiting.expire(now);
     this.#step({ type: 'tick' });
     this.#scheduleTurn();
   }
@@ -333,10 +393,6 @@ class Node<Result> implements RaftNode<Result> {
 }
 
 export type { Node };
-
-function reachesVoter(core: Core): boolean {
-  return [...core.openLinks].some((peer) => isVoter(core.membership, peer));
-}
 
 function stoppedError(id: NodeId): SwarmError {
   return new SwarmError('STOPPED', `node ${id} has stopped`);

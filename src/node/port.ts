@@ -1,7 +1,9 @@
 import type { Entry } from '../protocol/entry.ts';
-import type { Outcome } from '../protocol/errors.ts';
+import type { Outcome, SwarmError } from '../protocol/errors.ts';
 import type { ClusterId, LogIndex, Millis, NodeId, Term } from '../protocol/ids.ts';
-import type { Configuration } from '../protocol/state.ts';
+import type { Configuration, SnapshotMeta } from '../protocol/state.ts';
+import type { ReadTrust } from '../raft/effects.ts';
+import type { MembershipChange } from '../raft/membership.ts';
 
 /** What the log drives. Deterministic: equal entries in equal order give equal states and results. */
 export interface StateMachine<Result = unknown> {
@@ -43,7 +45,11 @@ export interface Applied<Result> {
 export interface PeerStatus {
   readonly id: NodeId;
   readonly matchIndex: LogIndex;
-  readonly mode: 'probe' | 'replicate';
+  readonly mode: 'probe' | 'replicate' | 'snapshot';
+  /** Entries it is known to lack. */
+  readonly lag: number;
+  /** Appends on their way to it. */
+  readonly inFlight: number;
   readonly lastContactMs: Millis | undefined;
 }
 
@@ -61,6 +67,10 @@ export interface NodeStatus {
   readonly configuration: Configuration;
   /** Elections this node has won since it started. */
   readonly electionsWon: number;
+  /** Up to where the own snapshot reaches; 0 without one. */
+  readonly snapshotIndex: LogIndex;
+  /** The first entry that is still in the log. */
+  readonly firstIndex: LogIndex;
   /** Only on the leader. */
   readonly peers: readonly PeerStatus[];
 }
@@ -68,6 +78,12 @@ export interface NodeStatus {
 export interface NodeListener<Result> {
   /** After every applied entry, in index order, `noop` and `config` entries included (then without result). */
   onApplied?(entry: Entry, result: Result | undefined): void;
+  /** A snapshot took the place of the state: everything may have changed. */
+  onRestored?(index: LogIndex): void;
+  /** This node was removed from the cluster, and that is committed. */
+  onRemoved?(): void;
+  /** Something failed that does not stop the node: a snapshot could not be written, a piece came damaged. */
+  onTrouble?(error: SwarmError): void;
   /** Role, term or leader changed. */
   onRoleChanged?(status: NodeStatus): void;
   /** The node has stopped by itself (its disk failed, an invariant broke). */
@@ -91,8 +107,27 @@ export interface RaftNode<Result> {
    * - `BUSY`, `TRANSFER_IN_PROGRESS`, `PROPOSAL_TOO_LARGE`, `STOPPED`: nothing was proposed.
    */
   propose(command: Uint8Array, done: (outcome: Outcome<Applied<Result>>) => void): void;
-  /** Linearizable read: calls back once this node's state machine holds everything committed before the call. §8 */
-  readBarrier(done: (outcome: Outcome<LogIndex>) => void): void;
+  /**
+   * Linearizable read: calls back once this node's state machine holds everything committed before the call. §8
+   *
+   * `lease`: on the leader it may be its lease that vouches for it instead of a round to a quorum; only with
+   * `leaseReads`, and only as true as the clocks are within their margin. Thesis §6.4.1
+   */
+  readBarrier(done: (outcome: Outcome<LogIndex>) => void, trust?: ReadTrust): void;
+  /**
+   * Leader only: changes who belongs to the cluster, in one step where that is safe, through a joint phase where
+   * it is not. Calls back when the new configuration is committed. Errors:
+   *
+   * - `NOT_LEADER`, `NOT_READY` (the term has not committed yet), `CHANGE_IN_FLIGHT`, `TRANSFER_IN_PROGRESS`,
+   *   `NO_VOTERS_LEFT`: nothing has changed.
+   * - `OUTCOME_UNKNOWN`: it may be committed one day.
+   */
+  changeMembership(
+    changes: readonly MembershipChange[],
+    done: (outcome: Outcome<Configuration>) => void,
+  ): void;
+  /** Writes a snapshot of the state now, and drops from the log what it covers. Errors: `DISK_FAILED`, `NOT_READY`. */
+  snapshot(done: (outcome: Outcome<SnapshotMeta>) => void): void;
   /** Leader only: hands leadership to `target`, or to the most caught-up eligible voter. Thesis §3.10 */
   transfer(target: NodeId | undefined, done: (outcome: Outcome<NodeId>) => void): void;
   status(): NodeStatus;

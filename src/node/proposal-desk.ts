@@ -53,6 +53,10 @@ export class ProposalDesk<Result> {
     this.#proposals.onApplied(entry, result);
   }
 
+  onRestored(index: LogIndex): void {
+    this.#proposals.onRestored(index);
+  }
+
   onLeaderChanged(leaderId: NodeId | undefined): void {
     this.#retryAt = 0;
     this.#proposals.onLeaderChanged(leaderId);

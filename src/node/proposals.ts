@@ -113,6 +113,16 @@ export class Proposals<Result> {
     }
   }
 
+  /** A snapshot took the place of the entries up to `index`: whose they were is not known any more. */
+  onRestored(index: LogIndex): void {
+    for (const [at, placed] of this.#placed) {
+      if (at > index) continue;
+      this.#placed.delete(at);
+      const proposals = placed.map(({ proposal }) => proposal);
+      this.fail(proposals, 'OUTCOME_UNKNOWN', `a snapshot took the place of entry ${at}`);
+    }
+  }
+
   /** Whatever was forwarded to somebody else than `leader` gets no receipt any more. */
   onLeaderChanged(leader: NodeId | undefined): void {
     for (const [batch, forwarded] of this.#forwarded) {

@@ -1,11 +1,20 @@
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import type { LogIndex, Millis } from '../protocol/ids.ts';
-import type { ReadReply } from '../raft/effects.ts';
+import type { ReadReply, ReadTrust } from '../raft/effects.ts';
 
 interface Barrier {
   readonly done: (outcome: Outcome<LogIndex>) => void;
   readonly deadline: Millis;
+  readonly trust: ReadTrust;
 }
+
+/** To be put to the core. */
+interface ReadAttempt {
+  readonly context: number;
+  readonly trust: ReadTrust;
+}
+
+const TRUSTS: readonly ReadTrust[] = ['quorum', 'lease'];
 
 interface Attempt {
   readonly barriers: readonly Barrier[];
@@ -34,13 +43,18 @@ export class ReadBarriers {
     this.#waiting.push(barrier);
   }
 
-  /** Starts one attempt for all that wait. Returns its context, or undefined when there is nothing to ask. */
-  begin(now: Millis, retryAt: Millis): number | undefined {
-    if (this.#waiting.length === 0 || now < this.#retryAt) return undefined;
-    const context = this.#nextContext++;
-    this.#attempts.set(context, { barriers: this.#waiting, retryAt });
+  /** Starts one attempt for all that wait and trust alike. Returns what is to be asked. */
+  begin(now: Millis, retryAt: Millis): readonly ReadAttempt[] {
+    if (this.#waiting.length === 0 || now < this.#retryAt) return [];
+    const waiting = this.#waiting;
     this.#waiting = [];
-    return context;
+    return TRUSTS.flatMap((trust) => {
+      const barriers = waiting.filter((barrier) => barrier.trust === trust);
+      if (barriers.length === 0) return [];
+      const context = this.#nextContext++;
+      this.#attempts.set(context, { barriers, retryAt });
+      return [{ context, trust }];
+    });
   }
 
   onReply(reply: ReadReply, appliedIndex: LogIndex, retryAt: Millis): void {

@@ -1,4 +1,4 @@
-import type { Millis, NodeId, Term } from '../protocol/ids.ts';
+import { INDEX_ZERO, type Millis, type NodeId, type Term } from '../protocol/ids.ts';
 import { isVoter } from '../protocol/state.ts';
 import type { Core } from '../raft/core.ts';
 import type { NodeStatus, PeerStatus } from './port.ts';
@@ -36,6 +36,8 @@ export function statusOf(
     leaderContactMs: leaderContactMs(core, now),
     commitIndex: core.log.commitIndex,
     lastIndex: core.log.lastIndex,
+    snapshotIndex: core.snapshot?.index ?? INDEX_ZERO,
+    firstIndex: core.log.firstIndex,
     configuration: core.membership,
     peers: peersOf(core, now),
   };
@@ -55,12 +57,14 @@ function leaderContactMs(core: Core, now: Millis): Millis | undefined {
 function peersOf(core: Core, now: Millis): readonly PeerStatus[] {
   if (core.role.kind !== 'leader') return [];
   const { progress, contacts } = core.role;
-  return [...progress].map(([id, { matchIndex, mode }]) => {
+  return [...progress].map(([id, known]) => {
     const contact = contacts.get(id);
     return {
       id,
-      matchIndex,
-      mode,
+      matchIndex: known.matchIndex,
+      mode: known.mode,
+      lag: core.log.lastIndex - known.matchIndex,
+      inFlight: known.mode === 'replicate' ? known.inflight.length : 0,
       lastContactMs: contact === undefined ? undefined : Math.max(0, now - contact.lastContactAt),
     };
   });

@@ -1,0 +1,96 @@
+import { type Outcome, SwarmError } from '../protocol/errors.ts';
+import type { LogIndex, Millis, NodeId } from '../protocol/ids.ts';
+import { type Configuration, isJoint, members } from '../protocol/state.ts';
+import type { Core } from '../raft/core.ts';
+import type { MembershipReply } from '../raft/effects.ts';
+
+type Done = (outcome: Outcome<Configuration>) => void;
+
+interface WatchOptions {
+  readonly core: Core;
+  /** Whom links shall lead to from now on. */
+  onPeers(peers: readonly NodeId[]): void;
+  /** This node belongs to the cluster no longer, and that is committed. Once. */
+  onRemoved(): void;
+}
+
+/** Follows who belongs to the cluster: keeps the links in step, and tells who asked for a change what became of it. */
+export class MembershipWatch {
+  readonly #options: WatchOptions;
+  #waiting: { readonly index: LogIndex; readonly deadline: Millis; readonly done: Done }[] = [];
+  #seen:
+    | { readonly latest: Configuration; readonly committed: Configuration; readonly peers: number }
+    | undefined;
+  #standing: 'outside' | 'member' | 'removed' = 'outside';
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  /** After every step. */
+  look(): void {
+    const { core, onPeers } = this.#options;
+    const { configurations, log, role } = core;
+    const latest = configurations.latest;
+    const committed = configurations.at(log.commitIndex);
+    const peers = role.kind === 'leader' ? role.progress.size : 0;
+    if (latest === this.#seen?.latest && committed === this.#seen.committed && peers === this.#seen.peers)
+      return;
+    this.#seen = { latest, committed, peers };
+    const known = new Set([...members(latest), ...members(committed)]);
+    if (role.kind === 'leader') for (const peer of role.progress.keys()) known.add(peer);
+    known.delete(core.id);
+    onPeers([...known]);
+    if (latest !== committed || isJoint(latest)) return;
+    this.#settle(latest);
+    this.#noteStanding(latest);
+  }
+
+  begin(reply: MembershipReply, deadline: Millis, done: Done): void {
+    if (reply.kind === 'refused') done({ ok: false, error: new SwarmError(reply.code, reply.reason) });
+    else if (reply.kind === 'unchanged') done({ ok: true, value: reply.configuration });
+    else this.#waiting.push({ index: reply.index, deadline, done });
+  }
+
+  /** Another leader brings to its end what this one began, or has never heard of it. */
+  onLeadershipLost(): void {
+    this.fail(
+      new SwarmError(
+        'OUTCOME_UNKNOWN',
+        'leadership changed before the change was committed; look at the members',
+      ),
+    );
+  }
+
+  deadline(): Millis {
+    return this.#waiting[0]?.deadline ?? Number.POSITIVE_INFINITY;
+  }
+
+  expire(now: Millis): void {
+    if (this.deadline() > now) return;
+    this.fail(new SwarmError('OUTCOME_UNKNOWN', 'the change was not committed in time; is a majority up?'));
+  }
+
+  fail(error: SwarmError): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { done } of waiting) done({ ok: false, error });
+  }
+
+  #settle(configuration: Configuration): void {
+    const at = this.#options.core.configurations.latestIndex;
+    const settled = this.#waiting.filter(({ index }) => index <= at);
+    this.#waiting = this.#waiting.filter(({ index }) => index > at);
+    for (const { done } of settled) done({ ok: true, value: configuration });
+  }
+
+  /** A newcomer reads of times before its own; only who was a member can be removed. */
+  #noteStanding(configuration: Configuration): void {
+    const isMember = members(configuration).includes(this.#options.core.id);
+    if (isMember) this.#standing = 'member';
+    else if (this.#standing === 'member') {
+      this.#standing = 'removed';
+      this.#options.onRemoved();
+    }
+  }
+}
