@@ -28,12 +28,15 @@ function beforeTail({ log, config }: Core, index: LogIndex): LogIndex {
   return at;
 }
 
-/** Who is being sent a snapshot goes on behind it, so what follows it must stay. */
-function neededByPeers({ role }: Core): number {
+/**
+ * Who is being sent a snapshot goes on behind it, so what follows it stays as long as the peer is there to
+ * take it, and memory bears it.
+ */
+function neededByPeers({ role, log, config, openLinks }: Core): number {
   let needed = Number.POSITIVE_INFINITY;
-  if (role.kind !== 'leader') return needed;
-  for (const progress of role.progress.values()) {
-    if (progress.mode === 'snapshot') needed = Math.min(needed, progress.pendingIndex);
+  if (role.kind !== 'leader' || log.bytes > config.maxUncommittedBytes) return needed;
+  for (const [peer, progress] of role.progress) {
+    if (progress.mode === 'snapshot' && openLinks.has(peer)) needed = Math.min(needed, progress.pendingIndex);
   }
   return needed;
 }
