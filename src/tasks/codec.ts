@@ -121,6 +121,10 @@ const BODIES: { readonly [Kind in command.TaskCommand['kind']]: Shape<BodyOf<Kin
     sessionId: text,
     lastIndex: positive,
   }),
+  enrol: record<command.EnrolCommand>({ kind: oneOf('enrol'), name: text }),
+  announce: record<command.AnnounceCommand>({ kind: oneOf('announce'), memberId: text, url: text }),
+  retire: record<command.RetireCommand>({ kind: oneOf('retire'), memberId: text }),
+  'raise-level': record<command.RaiseLevelCommand>({ kind: oneOf('raise-level'), level: positive }),
 };
 
 type BodyOf<Kind extends command.TaskCommand['kind']> = Extract<command.TaskCommand, { readonly kind: Kind }>;

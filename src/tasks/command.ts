@@ -222,6 +222,33 @@ export interface SessionExpireCommand {
   readonly lastIndex: number;
 }
 
+/** Gives a newcomer an id that nobody had before and nobody gets again: its name and its place in the log. */
+export interface EnrolCommand {
+  readonly kind: 'enrol';
+  /** What people call it; several may be called so. */
+  readonly name: string;
+}
+
+/** Says where a member is to be found now. */
+export interface AnnounceCommand {
+  readonly kind: 'announce';
+  readonly memberId: string;
+  /** `ws://host:port` */
+  readonly url: string;
+}
+
+/** Strikes a member out of the book, and takes back what it worked on. */
+export interface RetireCommand {
+  readonly kind: 'retire';
+  readonly memberId: string;
+}
+
+/** Every member understands commands up to this level from now on. Proposed by the coordinator. */
+export interface RaiseLevelCommand {
+  readonly kind: 'raise-level';
+  readonly level: number;
+}
+
 export type TaskCommand =
   | SubmitCommand
   | AssignCommand
@@ -245,7 +272,11 @@ export type TaskCommand =
   | ReleaseReservationCommand
   | ExpireReservationCommand
   | SessionOpenCommand
-  | SessionExpireCommand;
+  | SessionExpireCommand
+  | EnrolCommand
+  | AnnounceCommand
+  | RetireCommand
+  | RaiseLevelCommand;
 
 /** Makes a retried command recognisable. Thesis §6.3 */
 export interface SessionStamp {
@@ -297,6 +328,10 @@ export interface ResultValues {
   readonly 'expire-reservation': ReservationFence;
   readonly 'session-open': { readonly sessionId: string };
   readonly 'session-expire': { readonly sessionId: string };
+  readonly enrol: { readonly memberId: string };
+  readonly announce: { readonly memberId: string };
+  readonly retire: { readonly memberId: string };
+  readonly 'raise-level': { readonly level: number };
 }
 
 export interface Refusal {

@@ -21,6 +21,12 @@ export type TaskEvent =
   | { readonly type: 'resumed' }
   | { readonly type: 'configured' }
   | {
+      readonly type: 'member';
+      readonly memberId: string;
+      readonly change: 'enrolled' | 'announced' | 'retired';
+    }
+  | { readonly type: 'level'; readonly level: number }
+  | {
       readonly type: 'reservation';
       readonly reservationId: string;
       readonly change: 'granted' | 'released' | 'expired';

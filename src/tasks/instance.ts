@@ -43,7 +43,7 @@ export function unregister(change: Change, command: UnregisterCommand): TaskResu
 }
 
 /** Ends all leases of a holder. In order of submission, which does not depend on how the index was built. */
-function takeBack(
+export function takeBack(
   change: Change,
   {
     holder,

@@ -10,10 +10,18 @@ import { RunningHash } from './hash.ts';
 import { register, unregister } from './instance.ts';
 import { expire, renew } from './lease.ts';
 import { approve, cancel, complete, fail, note, release, retry, start } from './lifecycle.ts';
+import { announce, enrol, isKnownAt, raiseLevel, retire } from './member.ts';
 import { expireReservation, releaseReservation, reserve } from './reservation.ts';
 import { nextWakeUp, plan, readyTasks } from './scheduler.ts';
 import { admit, expireSession, openSession, recordAnswer } from './session.ts';
-import { emptyState, type Instance, type Reservation, type Session, type Settings } from './state.ts';
+import {
+  emptyState,
+  type Instance,
+  type Member,
+  type Reservation,
+  type Session,
+  type Settings,
+} from './state.ts';
 import { submit } from './submission.ts';
 import type { TaskRecord, TaskState } from './task.ts';
 
@@ -54,6 +62,16 @@ export class TaskMachine {
 
   get reservations(): ReadonlyMap<string, Reservation> {
     return this.#state.reservations;
+  }
+
+  /** Where nodes are to be found, as far as they have said so. */
+  get members(): ReadonlyMap<string, Member> {
+    return this.#state.members;
+  }
+
+  /** What every member understands. */
+  get level(): number {
+    return this.#state.level;
   }
 
   /** The one idle longest first. */
@@ -107,7 +125,7 @@ export class TaskMachine {
     this.#hash.integer(entry.index);
     const envelope = decodeEnvelope(entry.data);
     const result =
-      envelope === undefined
+      envelope === undefined || !isKnownAt(this.#state.level, envelope.body.kind)
         ? refuse('MALFORMED', `entry ${entry.index} holds no task command`)
         : this.#applyOnce(envelope, { index: entry.index, events });
     this.#hash.value(result);
@@ -181,6 +199,14 @@ function dispatch(change: Change, command: TaskCommand): TaskResult {
       return openSession(change, command);
     case 'session-expire':
       return expireSession(change, command);
+    case 'enrol':
+      return enrol(change, command);
+    case 'announce':
+      return announce(change, command);
+    case 'retire':
+      return retire(change, command);
+    case 'raise-level':
+      return raiseLevel(change, command);
     default:
       return unreachable(command);
   }

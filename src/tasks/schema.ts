@@ -82,6 +82,9 @@ const attemptResult = {
   hooks: z.array(hookRecord).max(limits.MAX_HOOK_RECORDS).default([]).transform(shareRoom),
 };
 
+const memberName = z.string().regex(/^[A-Za-z0-9._-]{1,48}$/, '1 to 48 of the characters A-Z a-z 0-9 . _ -');
+const memberUrl = line.regex(/^wss?:\/\/[^\s/]+:\d{1,5}$/, 'an address as ws://host:port');
+
 const taskCommand: z.ZodType<TaskCommand> = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('submit'),
@@ -154,6 +157,10 @@ const taskCommand: z.ZodType<TaskCommand> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('expire-reservation'), ...fencedReservation, renewedAt: index }),
   z.strictObject({ kind: z.literal('session-open'), sessionId: id }),
   z.strictObject({ kind: z.literal('session-expire'), sessionId: id, lastIndex: index }),
+  z.strictObject({ kind: z.literal('enrol'), name: memberName }),
+  z.strictObject({ kind: z.literal('announce'), memberId: id, url: memberUrl }),
+  z.strictObject({ kind: z.literal('retire'), memberId: id }),
+  z.strictObject({ kind: z.literal('raise-level'), level: index }),
 ]);
 
 const sessionStamp = z

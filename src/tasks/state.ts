@@ -27,6 +27,14 @@ export interface Reservation {
   readonly durationMs: number;
 }
 
+/** A node of the cluster, or one that is about to be. Who votes and who learns is not said here but in Raft's log. */
+export interface Member {
+  readonly id: string;
+  readonly name: string;
+  /** `ws://host:port`; undefined before the first `announce`. */
+  readonly url: string | undefined;
+}
+
 /** One client's answers, so that a command sent twice is applied once. Changed in place: only `session` touches it. */
 export interface Session {
   readonly id: string;
@@ -46,6 +54,9 @@ export interface MachineState {
   /** The reason given, while no new work may begin. */
   paused: string | undefined;
   settings: Settings;
+  /** Commands of later levels are none yet: some member does not understand them. */
+  level: number;
+  readonly members: Map<string, Member>;
   readonly tasks: Map<string, TaskRecord>;
   readonly instances: Map<string, Instance>;
   readonly reservations: Map<string, Reservation>;
@@ -60,12 +71,17 @@ export interface MachineState {
   readonly index: TaskIndex;
 }
 
+/** What a swarm understands before anybody has said more. */
+const FIRST_LEVEL = 1;
+
 export function emptyState(): MachineState {
   const tasks = new Map<string, TaskRecord>();
   return {
     nextOrder: 1,
     paused: undefined,
     settings: { maxActive: MAX_LIVE_TASKS, attempts: DEFAULT_ATTEMPTS, leaseMs: DEFAULT_LEASE_MS },
+    level: FIRST_LEVEL,
+    members: new Map(),
     tasks,
     instances: new Map(),
     reservations: new Map(),

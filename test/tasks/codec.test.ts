@@ -56,6 +56,10 @@ const COMMANDS = [
   { kind: 'expire-reservation', reservationId: 'r', fence: 2, renewedAt: 2 },
   { kind: 'session-open', sessionId: 's' },
   { kind: 'session-expire', sessionId: 's', lastIndex: 4 },
+  { kind: 'enrol', name: 'builder' },
+  { kind: 'announce', memberId: 'builder.7', url: 'ws://localhost:7000' },
+  { kind: 'retire', memberId: 'builder.7' },
+  { kind: 'raise-level', level: 2 },
 ];
 
 const envelopeOf = (body: unknown): Envelope =>

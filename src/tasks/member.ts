@@ -1,0 +1,71 @@
+import { MAX_INSTANCES } from '../protocol/limits.ts';
+import { accept, type Change, refuse } from './change.ts';
+import type {
+  AnnounceCommand,
+  EnrolCommand,
+  RaiseLevelCommand,
+  RetireCommand,
+  TaskCommand,
+  TaskResult,
+} from './command.ts';
+import { takeBack } from './instance.ts';
+import type { Member } from './state.ts';
+
+/** The level at which each kind of command appeared; 1 where nothing is said. */
+const LEVELS: Partial<Record<TaskCommand['kind'], number>> = { enrol: 2, announce: 2, retire: 2 };
+
+/** What this release understands. */
+export const LATEST_LEVEL = 2;
+
+/**
+ * False for a command that some member may not know yet: it is then no command to anybody, so that members of
+ * two releases come to the same state. Raising the level is known to all that it speaks of.
+ */
+export function isKnownAt(level: number, kind: TaskCommand['kind']): boolean {
+  return (LEVELS[kind] ?? 1) <= level;
+}
+
+export function raiseLevel(change: Change, { level }: RaiseLevelCommand): TaskResult<'raise-level'> {
+  const { state, hash, events } = change;
+  if (level > state.level) {
+    state.level = level;
+    hash.integer(level);
+    events.push({ type: 'level', level });
+  }
+  return accept({ level: state.level });
+}
+
+/** A node that was wiped and comes again gets another id: what it had promised under the old one is forgotten. */
+export function enrol(change: Change, { name }: EnrolCommand): TaskResult<'enrol'> {
+  if (change.state.members.size >= MAX_INSTANCES) {
+    return refuse('LIMIT_EXCEEDED', `${MAX_INSTANCES} members are enrolled, which is the most there may be`);
+  }
+  const memberId = `${name}.${change.index}`;
+  putMember(change, { id: memberId, name, url: undefined }, 'enrolled');
+  return accept({ memberId });
+}
+
+/** Founding members were never enrolled: the first announcement takes them in. */
+export function announce(change: Change, { memberId, url }: AnnounceCommand): TaskResult<'announce'> {
+  const known = change.state.members.get(memberId);
+  if (known?.url !== url) {
+    putMember(change, { id: memberId, name: known?.name ?? memberId, url }, 'announced');
+  }
+  return accept({ memberId });
+}
+
+export function retire(change: Change, { memberId }: RetireCommand): TaskResult<'retire'> {
+  const { state, hash, events } = change;
+  if (state.members.delete(memberId)) {
+    hash.value(memberId);
+    events.push({ type: 'member', memberId, change: 'retired' });
+  }
+  takeBack(change, { holder: memberId, cause: 'lost', why: 'was removed from the swarm' });
+  return accept({ memberId });
+}
+
+function putMember({ state, hash, events }: Change, member: Member, change: 'enrolled' | 'announced'): void {
+  state.members.set(member.id, member);
+  hash.value(member);
+  events.push({ type: 'member', memberId: member.id, change });
+}
