@@ -7,11 +7,14 @@ import type { NodeStatus } from './node/port.ts';
 import { SwarmError } from './protocol/errors.ts';
 import type { ClusterId, NodeId } from './protocol/ids.ts';
 import { raftConfig } from './raft/config.ts';
+import type { SnapshotStore } from './storage/port.ts';
 import { openWal } from './storage/wal.ts';
+import { AddressBook } from './swarm/address-book.ts';
 import { type AttemptOptions, createAttemptRunner } from './swarm/attempt.ts';
-import { findEndpoint } from './swarm/endpoint.ts';
 import { decideHooks } from './swarm/hook-policy.ts';
+import { confirmIdentity } from './swarm/identity.ts';
 import { Instance } from './swarm/instance.ts';
+import { admitMember, askMembers, comeUpAs } from './swarm/joining.ts';
 import type { SwarmFolder } from './swarm/layout.ts';
 import { bootstrapConfiguration, loadRoster, loadToken } from './swarm/roster.ts';
 import { Service } from './swarm/service.ts';
@@ -51,11 +54,18 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   }
   const clusterId = roster.clusterId as ClusterId;
   const definition = await loadAgentFile(member.agentFile);
-  const storage = await openWal({ folder: folder.wal(id), clusterId, nodeId: id });
+  const newcomer = { folder, name: id, version };
+  const { memberId, admission } = await comeUpAs(newcomer, { isFounder: roster.seeds === undefined });
+  const storage = await openWal({ folder: folder.wal(id), clusterId, nodeId: memberId });
+  confirmIdentity(folder, id, memberId);
   const life = randomUUID();
   const machine = new TaskMachine();
+  await loadSnapshot(storage.snapshots, machine);
+  const addresses = new AddressBook({ folder, name: id, machine });
+  // It must find the others before it can read in their log where they are.
+  if (admission !== undefined) addresses.learn(await askMembers(newcomer));
   const attemptOptions: AttemptOptions = {
-    instanceId: id,
+    instanceId: memberId,
     swarmName: roster.name,
     life,
     definition,
@@ -67,6 +77,10 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   };
   const instance = new Instance({
     ...options,
+    id: memberId,
+    name: id,
+    addresses,
+    levelOf: (peer) => server.levelOf(peer),
     agent: definition.name,
     capabilities: definition.capabilities,
     life,
@@ -76,20 +90,20 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   });
   let service: Service | undefined;
   const server = await openTransportServer({
-    identity: { clusterId, nodeId: id, token: loadToken(folder), version, nonce: life },
-    host: '127.0.0.1',
+    identity: { clusterId, nodeId: memberId, token: loadToken(folder), version, nonce: life },
+    host: roster.host ?? '127.0.0.1',
     port: member.port,
-    resolve: async (peer) => findEndpoint(folder, peer)?.url,
+    resolve: async (peer) => addresses.find(peer),
     random: Math.random,
     onClient: (connection) => {
       if (service === undefined) throw new SwarmError('BUSY', `${id} is starting`);
       return service.accept(connection);
     },
-    health: () => ({ id, ...healthOf(instance.status()) }),
+    health: () => ({ id: memberId, clusterId, swarm: roster.name, ...healthOf(instance.status()) }),
     onTrouble,
   });
   const node = createNode({
-    id,
+    id: memberId,
     clusterId,
     bootstrap: bootstrapConfiguration(roster),
     config: raftConfig({ rank: member.rank, standing: member.standing }),
@@ -102,6 +116,10 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   });
   service = new Service({ node, machine, watchers: instance.watchers });
   instance.start(node, server.url);
+  if (admission !== undefined) {
+    const { url } = server;
+    admitMember({ ...newcomer, ...admission, memberId, url, shallVote: member.voter }).catch(onTrouble);
+  }
   return {
     url: server.url,
     instance,
@@ -110,6 +128,28 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
       await server.close();
     },
   };
+}
+
+/** The state machine as the newest snapshot says. */
+function loadSnapshot(snapshots: SnapshotStore, machine: TaskMachine): Promise<void> {
+  if (snapshots.latest === undefined) return Promise.resolve();
+  const restoration = machine.restore();
+  return new Promise((resolve, reject) => {
+    let failure: unknown;
+    const add = (piece: Uint8Array): void => {
+      try {
+        if (failure === undefined) restoration.add(piece);
+      } catch (error) {
+        failure = error;
+      }
+    };
+    snapshots.load(add, (outcome) => {
+      if (failure !== undefined) return reject(failure);
+      if (!outcome.ok) return reject(outcome.error);
+      restoration.finish();
+      resolve();
+    });
+  });
 }
 
 function healthOf({ role, term, leaderId, commitIndex }: NodeStatus): Readonly<Record<string, unknown>> {

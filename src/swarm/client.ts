@@ -2,11 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SwarmError } from '../protocol/errors.ts';
 import type { ClusterId, NodeId } from '../protocol/ids.ts';
+import type { Configuration } from '../protocol/state.ts';
+import type { MembershipChange } from '../raft/membership.ts';
 import type { ResultValues, TaskCommand, TaskResult } from '../tasks/command.ts';
 import type { TaskJson } from '../tasks/task.ts';
 import { STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
 import { type ClientLink, openClientLink } from '../transport/client-link.ts';
 import { findEndpoint } from './endpoint.ts';
+import { memberIdOf } from './identity.ts';
 import type { SwarmFolder } from './layout.ts';
 import type { Answers, ExecuteOptions, Notice, Query, Swarm } from './port.ts';
 import { loadRoster, loadToken } from './roster.ts';
@@ -25,6 +28,8 @@ export interface ClientOptions {
   readonly version: string;
   /** Talks to this node alone; default: whichever answers. */
   readonly only?: string;
+  /** Talks to whoever is there alone. */
+  readonly url?: string;
   /** Watches the log from the first link on; after a lost link it goes on with the next. */
   onNotice?(notice: Notice): void;
   /** The link went over to another node: notices may have been missed, look again. */
@@ -95,6 +100,20 @@ export class SwarmClient implements Swarm {
     return unpack(body) as string;
   }
 
+  /**
+   * Asks the node at the other end, which must lead, to change who belongs to the swarm. Returns the
+   * configuration that is committed then.
+   *
+   * @throws SwarmError as `RaftNode.changeMembership` says.
+   */
+  async changeMembership(
+    changes: readonly MembershipChange[],
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+  ): Promise<Configuration> {
+    const control: Control = { kind: 'change-membership', changes };
+    return unpack(await this.#request(REQUEST.control, pack(control), timeoutMs)) as Configuration;
+  }
+
   /** Begins to hear `onNotice`, now and after every change of link. */
   async watch(timeoutMs = DEFAULT_TIMEOUT_MS): Promise<void> {
     await this.#linkWithin(timeoutMs);
@@ -148,17 +167,21 @@ export class SwarmClient implements Swarm {
   }
 
   async #dial(deadline: number): Promise<ClientLink> {
-    const { folder, only } = this.#options;
-    const { nodes, clusterId } = loadRoster(folder);
+    const { folder, only, url: there } = this.#options;
+    const { nodes, seeds = [], clusterId } = loadRoster(folder);
     const credentials = { clusterId: clusterId as ClusterId, token: loadToken(folder) };
     let lastWords = '';
     do {
       const isSilent = ({ id }: { readonly id: string }): number => (id === this.#silent ? 1 : 0);
-      for (const { id } of [...nodes].sort((a, b) => isSilent(a) - isSilent(b))) {
-        if (only !== undefined && id !== only) continue;
-        const outcome = await this.#tryNode(id as NodeId, credentials);
+      const urls = [...nodes]
+        .sort((a, b) => isSilent(a) - isSilent(b))
+        .filter(({ id }) => only === undefined || memberIdOf(folder, id as NodeId) === only)
+        .flatMap(({ id }) => findEndpoint(folder, id as NodeId)?.url ?? []);
+      const anywhere = only === undefined ? [...urls, ...seeds] : urls;
+      for (const url of there === undefined ? anywhere : [there]) {
+        const outcome = await this.#tryUrl(url, credentials);
         if (typeof outcome !== 'string') return outcome;
-        if (outcome !== '') lastWords = ` (${outcome})`;
+        lastWords = ` (${outcome})`;
       }
       await delay(REDIAL_PAUSE_MS);
     } while (performance.now() < deadline && !this.#closed);
@@ -166,12 +189,10 @@ export class SwarmClient implements Swarm {
     throw new SwarmError('NOT_RUNNING', message);
   }
 
-  /** A link to the node, or why there is none. */
-  async #tryNode(id: NodeId, credentials: Credentials): Promise<ClientLink | string> {
-    const endpoint = findEndpoint(this.#options.folder, id);
-    if (endpoint === undefined) return '';
+  /** A link to the node there, or why there is none. */
+  async #tryUrl(url: string, credentials: Credentials): Promise<ClientLink | string> {
     try {
-      return await this.#open(endpoint.url, credentials);
+      return await this.#open(url, credentials);
     } catch (error) {
       if (!(error instanceof SwarmError) || error.code === 'UNAUTHORIZED') throw error;
       return error.message;

@@ -2,7 +2,6 @@ import type { Millis } from '../protocol/ids.ts';
 import { DEFAULT_LEASE_MS } from '../protocol/limits.ts';
 import type { TaskCommand } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
-
 import type { TaskMachine } from '../tasks/machine.ts';
 import { type Lease, leaseOf } from '../tasks/task.ts';
 import { IdleWatch } from './idle-watch.ts';
@@ -15,6 +14,8 @@ export interface CoordinatorOptions {
   propose(command: TaskCommand): Promise<boolean>;
   /** How long each other node has been silent, as far as the leader knows. */
   silences(): readonly { readonly id: string; readonly silentMs: Millis }[];
+  /** The level of commands that every member is known to understand; undefined while one has not been heard. */
+  commonLevel(): number | undefined;
 }
 
 /** Sessions of clients that said nothing for so long are closed through the log. */
@@ -50,6 +51,7 @@ export class Coordinator {
     const sessions = new IdleWatch<number>();
     const sweep = setInterval(() => {
       this.#configureLeases();
+      this.#raiseLevel();
       this.#expireLeases(leases);
       this.#expireReservations(reservations);
       this.#expireSessions(sessions);
@@ -57,6 +59,7 @@ export class Coordinator {
     }, SWEEP_INTERVAL_MS);
     this.#reign.signal.addEventListener('abort', () => clearInterval(sweep));
     this.#configureLeases();
+    this.#raiseLevel();
     this.plan();
   }
 
@@ -110,6 +113,13 @@ export class Coordinator {
     const { machine, propose, leaseMs } = this.#options;
     if (machine.settings.leaseMs !== DEFAULT_LEASE_MS || leaseMs === DEFAULT_LEASE_MS) return;
     void propose({ kind: 'configure', leaseMs });
+  }
+
+  /** New kinds of command wait until the last member of an older release is gone. */
+  #raiseLevel(): void {
+    const { machine, propose, commonLevel } = this.#options;
+    const level = commonLevel();
+    if (level !== undefined && level > machine.level) void propose({ kind: 'raise-level', level });
   }
 
   #expireLeases(watch: IdleWatch<number>): void {

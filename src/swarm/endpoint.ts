@@ -1,8 +1,8 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { z } from 'zod';
 import type { NodeId } from '../protocol/ids.ts';
+import { isMissing, writeWhole } from './files.ts';
 import type { SwarmFolder } from './layout.ts';
-import { isMissing, writeWhole } from './roster.ts';
 
 const schema = z.object({
   url: z.string(),

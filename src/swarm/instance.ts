@@ -3,9 +3,12 @@ import type { Node } from '../node/node.ts';
 import type { NodeListener, NodeStatus } from '../node/port.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import type { Millis, NodeId } from '../protocol/ids.ts';
+import { members } from '../protocol/state.ts';
 import { encodeEnvelope } from '../tasks/codec.ts';
 import type { TaskCommand, TaskResult } from '../tasks/command.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
+import { ANNOUNCE_LEVEL, LATEST_LEVEL } from '../tasks/member.ts';
+import type { AddressBook } from './address-book.ts';
 import type { AttemptRunner } from './attempt.ts';
 import { Coordinator } from './coordinator.ts';
 import { publishEndpoint, withdrawEndpoint } from './endpoint.ts';
@@ -23,11 +26,19 @@ export interface InstanceOptions {
   readonly folder: SwarmFolder;
   readonly machine: TaskMachine;
   readonly runAttempt: AttemptRunner;
+  /** Of the folder: how this machine calls the instance. */
+  readonly name: NodeId;
+  readonly addresses: AddressBook;
+  /** What the link to a peer has agreed on; undefined while there is none. */
+  levelOf(peer: NodeId): number | undefined;
   onTrouble(error: unknown): void;
   onRoleChanged(status: NodeStatus): void;
   /** The node stopped by itself: its disk failed, or a promise of the algorithm broke. */
   onStopped(error: Error): void;
 }
+
+/** A swarm that has no quorum for longer than this will hear it with the next start. */
+const ANNOUNCE_TIMEOUT_MS = 60_000;
 
 /**
  * One agent instance: its node follows the log, its worker does what the log assigns to it, and while
@@ -38,6 +49,8 @@ export class Instance {
   readonly #options: InstanceOptions;
   readonly #coordinator: Coordinator;
   readonly #worker: Worker;
+  readonly #session: CommandSession;
+  #url = '';
   #node: Node<ApplyResult> | undefined;
   #leading = false;
 
@@ -50,12 +63,10 @@ export class Instance {
       propose: (command) => this.#proposeOnce(command),
       silences: () =>
         this.status().peers.map(({ id, lastContactMs }) => ({ id, silentMs: lastContactMs ?? 0 })),
+      commonLevel: () => this.#commonLevel(),
     });
-    this.#worker = new Worker({
-      ...options,
-      instanceId: options.id,
-      session: new CommandSession((command) => this.#send(command)),
-    });
+    this.#session = new CommandSession((command) => this.#send(command));
+    this.#worker = new Worker({ ...options, instanceId: options.id, session: this.#session });
   }
 
   /** What the node tells: in log order, each entry once. */
@@ -64,6 +75,8 @@ export class Instance {
       if (applied === undefined) return;
       this.#coordinator.onApplied(applied.events);
       this.#worker.onApplied(applied.events);
+      this.#options.addresses.onApplied(applied.events);
+      if (applied.events.some(({ type }) => type === 'level')) this.#announce();
       this.watchers.onApplied(entry.index, applied.events);
     },
     onRoleChanged: (status) => {
@@ -80,10 +93,31 @@ export class Instance {
 
   /** Publishes where `node` is to be found, and joins the work as soon as there is a quorum. */
   start(node: Node<ApplyResult>, url: string): void {
-    const { folder, id, life } = this.#options;
+    const { folder, name, life } = this.#options;
     this.#node = node;
-    publishEndpoint(folder, id, { url, pid: process.pid, host: hostname(), life, startedAt: Date.now() });
+    this.#url = url;
+    publishEndpoint(folder, name, { url, pid: process.pid, host: hostname(), life, startedAt: Date.now() });
     this.#worker.join().catch(this.#options.onTrouble);
+    this.#announce();
+  }
+
+  /** Tells where this node is to be found, once there is anybody to tell. */
+  #announce(): void {
+    const { id, machine, onTrouble } = this.#options;
+    if (machine.level < ANNOUNCE_LEVEL || machine.members.get(id)?.url === this.#url) return;
+    const command = { kind: 'announce', memberId: id, url: this.#url } as const;
+    this.#session.execute(command, { timeoutMs: ANNOUNCE_TIMEOUT_MS }).catch(onTrouble);
+  }
+
+  #commonLevel(): number | undefined {
+    const { id, levelOf } = this.#options;
+    let common = LATEST_LEVEL;
+    for (const member of members(this.status().configuration)) {
+      const level = member === id ? LATEST_LEVEL : levelOf(member);
+      if (level === undefined) return undefined;
+      common = Math.min(common, level);
+    }
+    return common;
   }
 
   status(): NodeStatus {
@@ -98,7 +132,7 @@ export class Instance {
   async stop(manner: 'hand-over' | 'at-once'): Promise<void> {
     this.#coordinator.end();
     await this.#required().stop(manner);
-    withdrawEndpoint(this.#options.folder, this.#options.id);
+    withdrawEndpoint(this.#options.folder, this.#options.name);
   }
 
   #send(command: Uint8Array): Promise<TaskResult> {

@@ -13,6 +13,8 @@ export interface SwarmFolder {
   nodeFolder(id: NodeId): string;
   wal(id: NodeId): string;
   endpoint(id: NodeId): string;
+  identity(id: NodeId): string;
+  addresses(id: NodeId): string;
   nodeLog(id: NodeId): string;
 }
 
@@ -26,6 +28,8 @@ export function swarmFolder(root: string): SwarmFolder {
     nodeFolder,
     wal: (id) => join(nodeFolder(id), 'wal'),
     endpoint: (id) => join(nodeFolder(id), 'endpoint.json'),
+    identity: (id) => join(nodeFolder(id), 'identity.json'),
+    addresses: (id) => join(nodeFolder(id), 'addresses.json'),
     nodeLog: (id) => join(nodeFolder(id), 'node.log'),
   };
 }
@@ -37,6 +41,8 @@ export interface ProjectFolder {
   readonly state: string;
   readonly standing: string;
   readonly runs: string;
+  /** Instances here that joined swarms that live elsewhere, one folder each. */
+  readonly joined: string;
 }
 
 /**
@@ -51,7 +57,13 @@ export function locateProject(
   const explicit = dir ?? environment.RAFT_MANAGER_DIR;
   const state =
     explicit === undefined ? join(repositoryOf(cwd) ?? cwd, '.raft-manager') : resolve(cwd, explicit);
-  return { project: cwd, state, standing: join(state, 'swarm'), runs: join(state, 'runs') };
+  return {
+    project: cwd,
+    state,
+    standing: join(state, 'swarm'),
+    runs: join(state, 'runs'),
+    joined: join(state, 'joined'),
+  };
 }
 
 function repositoryOf(cwd: string): string | undefined {

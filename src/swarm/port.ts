@@ -10,6 +10,7 @@ export type Query =
   | { readonly kind: 'tasks' }
   | { readonly kind: 'task'; readonly id: string }
   | { readonly kind: 'reservations' }
+  | { readonly kind: 'members' }
   | { readonly kind: 'log'; readonly from: number; readonly limit: number };
 
 /** What the log says at one index, as far as all nodes agree on it. */
@@ -34,6 +35,13 @@ export interface ReservationJson {
   readonly fence: number;
 }
 
+/** Where a node is to be found, as it has said itself; null: it has not yet. */
+export interface MemberJson {
+  readonly id: string;
+  readonly name: string;
+  readonly url: string | null;
+}
+
 /** One entry of the replicated log in readable form. `at` and `command` are null for no-ops. */
 export interface LogLine {
   readonly index: number;
@@ -49,6 +57,7 @@ export interface Answers {
   readonly tasks: readonly TaskJson[];
   readonly task: TaskJson | null;
   readonly reservations: readonly ReservationJson[];
+  readonly members: readonly MemberJson[];
   readonly log: { readonly lines: readonly LogLine[]; readonly commitIndex: number };
 }
 

@@ -16,6 +16,7 @@ const schema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('tasks'), from: z.int().min(0) }),
   z.object({ kind: z.literal('task'), id: z.string() }),
   z.object({ kind: z.literal('reservations') }),
+  z.object({ kind: z.literal('members') }),
   z.object({ kind: z.literal('log'), from: z.int().min(0), limit: z.int().min(0) }),
 ]);
 
@@ -50,6 +51,8 @@ export function answerOf(
       return [...machine.reservations.values()].map(({ id, holder, paths, mode, fence }) => {
         return { id, holder, paths, mode, fence };
       });
+    case 'members':
+      return [...machine.members.values()].map(({ id, name, url }) => ({ id, name, url: url ?? null }));
     case 'log': {
       const entries = node.committed(query.from as LogIndex, Math.min(query.limit, MAX_LOG_LINES));
       return { lines: fitting(entries, logLine), commitIndex: node.status().commitIndex };

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { SwarmError } from '../protocol/errors.ts';
 import { isId, type NodeId } from '../protocol/ids.ts';
 import { type Configuration, configuration } from '../protocol/state.ts';
+import { isCode, isMissing, writeWhole } from './files.ts';
+import { foundIdentity } from './identity.ts';
 import { type SwarmFolder, swarmFolder } from './layout.ts';
 
 const id = z.string().refine(isId, 'expected 1 to 64 letters, digits, dots, underscores or dashes');
@@ -35,6 +36,10 @@ const schema = z.strictObject({
   requireHooks: z.boolean(),
   leaseMs: z.int().positive(),
   nodes: z.array(nodeSchema).min(1),
+  /** Of an instance that joined a swarm that lives elsewhere: addresses at which that was reached. */
+  seeds: z.array(z.string()).min(1).exactOptional(),
+  /** What its port listens on; default: loopback. */
+  host: z.string().exactOptional(),
 });
 
 /** Who belongs to a swarm and how it works: written once, before its first start. */
@@ -47,7 +52,9 @@ export function voterCount(size: number): number {
   return size < 5 ? 3 : 5;
 }
 
+/** Nobody, for whoever joined: who belongs to the swarm, its log says. */
 export function bootstrapConfiguration(roster: Roster): Configuration {
+  if (roster.seeds !== undefined) return configuration([]);
   const ids = (voter: boolean): NodeId[] =>
     roster.nodes.filter((node) => node.voter === voter).map((node) => node.id as NodeId);
   return configuration(ids(true), ids(false));
@@ -59,10 +66,15 @@ export function bootstrapConfiguration(roster: Roster): Configuration {
  *
  * @throws SwarmError ALREADY_RUNNING when the other one did.
  */
-export function createSwarm(root: string, roster: Roster): SwarmFolder {
+export function createSwarm(
+  root: string,
+  roster: Roster,
+  token: string = randomBytes(32).toString('base64url'),
+): SwarmFolder {
   const draft = swarmFolder(`${root}.${process.pid}.draft`);
-  writeWhole(draft.token, randomBytes(32).toString('base64url'), 0o600);
+  writeWhole(draft.token, token, 0o600);
   writeWhole(draft.roster, `${JSON.stringify(schema.parse(roster), undefined, 2)}\n`, 0o600);
+  if (roster.seeds === undefined) for (const node of roster.nodes) foundIdentity(draft, node.id as NodeId);
   try {
     renameSync(draft.root, root);
   } catch (error) {
@@ -118,23 +130,6 @@ export function loadToken(folder: SwarmFolder): string {
     if (!isMissing(error)) throw error;
     throw new SwarmError('UNAUTHORIZED', `${folder.token} is missing; a swarm without it cannot be joined`);
   }
-}
-
-/** Writes a file so that readers see the old or the new one, never half of it. */
-export function writeWhole(path: string, text: string, mode: number): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = `${path}.${process.pid}.draft`;
-  writeFileSync(draft, text, { mode });
-  chmodSync(draft, mode);
-  renameSync(draft, path);
-}
-
-export function isMissing(error: unknown): boolean {
-  return isCode(error, 'ENOENT');
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 function parseJson(text: string): unknown {

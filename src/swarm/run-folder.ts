@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { SwarmError } from '../protocol/errors.ts';
 import type { TaskSpec } from '../tasks/command.ts';
 import { hasLiveNode, listRuns } from './discovery.ts';
+import { writeWhole } from './files.ts';
 import { type ProjectFolder, type SwarmFolder, swarmFolder } from './layout.ts';
-import { writeWhole } from './roster.ts';
 
 /** What a run was asked to do: kept beside its swarm, so that it can go on after any kind of end. */
 export interface RunOrder {

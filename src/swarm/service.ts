@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Node } from '../node/node.ts';
 import { NO_DATA } from '../protocol/entry.ts';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
-import type { NodeId } from '../protocol/ids.ts';
-import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
+import { isId, type NodeId } from '../protocol/ids.ts';
+import { MAX_FRAME_BYTES, MAX_INSTANCES } from '../protocol/limits.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { type ClientRequest, STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
 import type { ClientConnection, ClientHandlers } from '../transport/client-connection.ts';
@@ -20,7 +20,20 @@ export interface ServiceOptions {
 /** A frame's worth, less what frames it. */
 const MAX_ANSWER_BYTES = MAX_FRAME_BYTES - 1024;
 
-const controlSchema = z.object({ kind: z.literal('transfer'), target: z.string().nullable() });
+const controlSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('transfer'), target: z.string().nullable() }),
+  z.object({
+    kind: z.literal('change-membership'),
+    changes: z
+      .array(
+        z.object({
+          type: z.enum(['add-voter', 'add-learner', 'remove']),
+          id: z.string().refine(isId, 'expected the id of a member'),
+        }),
+      )
+      .max(MAX_INSTANCES),
+  }),
+]);
 
 type Answer = (outcome: Outcome<Uint8Array>) => void;
 
@@ -89,10 +102,19 @@ export class Service {
   }
 
   #control(control: Control, answer: Answer): void {
-    const target = control.target === null ? undefined : (control.target as NodeId);
-    this.#options.node.transfer(target, (outcome) => {
+    const { node } = this.#options;
+    const told = (outcome: Outcome<unknown>): void => {
       answer(outcome.ok ? { ok: true, value: pack(outcome.value) } : outcome);
-    });
+    };
+    switch (control.kind) {
+      case 'transfer':
+        return node.transfer(control.target === null ? undefined : (control.target as NodeId), told);
+      case 'change-membership':
+        return node.changeMembership(
+          control.changes.map(({ type, id }) => ({ type, id: id as NodeId })),
+          told,
+        );
+    }
   }
 }
 

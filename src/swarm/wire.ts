@@ -1,5 +1,6 @@
 import { Packr } from 'msgpackr';
 import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+import type { MembershipChange } from '../raft/membership.ts';
 import type { TaskJson } from '../tasks/task.ts';
 import type { Query } from './port.ts';
 
@@ -24,8 +25,15 @@ export interface TaskPage {
   readonly next: number | null;
 }
 
-/** What an operator tells one node. */
-export type Control = { readonly kind: 'transfer'; readonly target: string | null };
+/** What an operator tells one node, which must lead. */
+export type Control =
+  /** Answer: the id of the new leader. */
+  | { readonly kind: 'transfer'; readonly target: string | null }
+  /** Answer: the `Configuration` that is committed then. */
+  | {
+      readonly kind: 'change-membership';
+      readonly changes: readonly { readonly type: MembershipChange['type']; readonly id: string }[];
+    };
 
 // No record extension: bodies must be readable on their own. Structures would be state of a link.
 const packr = new Packr({ useRecords: false });

@@ -11,11 +11,18 @@ import type {
 import { takeBack } from './instance.ts';
 import type { Member } from './state.ts';
 
+/** From here on members have ids and addresses in the log. */
+export const ANNOUNCE_LEVEL = 2;
+
 /** The level at which each kind of command appeared; 1 where nothing is said. */
-const LEVELS: Partial<Record<TaskCommand['kind'], number>> = { enrol: 2, announce: 2, retire: 2 };
+const LEVELS: Partial<Record<TaskCommand['kind'], number>> = {
+  enrol: ANNOUNCE_LEVEL,
+  announce: ANNOUNCE_LEVEL,
+  retire: ANNOUNCE_LEVEL,
+};
 
 /** What this release understands. */
-export const LATEST_LEVEL = 2;
+export const LATEST_LEVEL = ANNOUNCE_LEVEL;
 
 /**
  * False for a command that some member may not know yet: it is then no command to anybody, so that members of

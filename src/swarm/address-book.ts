@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import type { NodeId } from '../protocol/ids.ts';
+import type { TaskEvent } from '../tasks/event.ts';
+import type { TaskMachine } from '../tasks/machine.ts';
+import { findEndpoint } from './endpoint.ts';
+import { isMissing, writeWhole } from './files.ts';
+import { memberIdOf } from './identity.ts';
+import type { SwarmFolder } from './layout.ts';
+import { loadRoster } from './roster.ts';
+
+interface AddressBookOptions {
+  readonly folder: SwarmFolder;
+  readonly name: NodeId;
+  readonly machine: TaskMachine;
+}
+
+const schema = z.record(z.string(), z.string());
+
+/**
+ * Where the other nodes are to be found: those of this machine by what they publish in the folder, all
+ * others by what the log says, and before this node has read its log again, by what it said last time.
+ */
+export class AddressBook {
+  readonly #options: AddressBookOptions;
+  readonly #known: Map<string, string>;
+
+  constructor(options: AddressBookOptions) {
+    this.#options = options;
+    this.#known = new Map(Object.entries(readCache(options)));
+  }
+
+  /** Takes in what other members said before this node had a log. */
+  learn(members: readonly { readonly id: string; readonly url: string | null }[]): void {
+    for (const { id, url } of members) if (url !== null) this.#known.set(id, url);
+    this.#save();
+  }
+
+  onApplied(events: readonly TaskEvent[]): void {
+    if (events.some(({ type }) => type === 'member')) this.onRestored();
+  }
+
+  /** Everything may have changed. */
+  onRestored(): void {
+    for (const { id, url } of this.#options.machine.members.values()) {
+      if (url !== undefined) this.#known.set(id, url);
+    }
+    this.#save();
+  }
+
+  find(peer: NodeId): string | undefined {
+    const { folder, machine } = this.#options;
+    const name = loadRoster(folder).nodes.find(({ id }) => memberIdOf(folder, id as NodeId) === peer);
+    const here = name === undefined ? undefined : findEndpoint(folder, name.id as NodeId)?.url;
+    return here ?? machine.members.get(peer)?.url ?? this.#known.get(peer);
+  }
+
+  #save(): void {
+    const { folder, name } = this.#options;
+    writeWhole(folder.addresses(name), `${JSON.stringify(Object.fromEntries(this.#known))}\n`, 0o600);
+  }
+}
+
+/** A cache that cannot be read is none: the log says it all again. */
+function readCache({ folder, name }: AddressBookOptions): Readonly<Record<string, string>> {
+  try {
+    const parsed = schema.safeParse(JSON.parse(readFileSync(folder.addresses(name), 'utf8')));
+    return parsed.success ? parsed.data : {};
+  } catch (error) {
+    if (isMissing(error) || error instanceof SyntaxError) return {};
+    throw error;
+  }
+}

@@ -1,0 +1,123 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { SwarmError } from '../protocol/errors.ts';
+import { isId, type NodeId } from '../protocol/ids.ts';
+import { isMissing, writeWhole } from './files.ts';
+import type { SwarmFolder } from './layout.ts';
+
+const schema = z.object({
+  /** Its name in Raft's log: the instance's own, or one that a later incarnation was given through the log. */
+  memberId: z.string().refine(isId),
+  /** `started`: there has been a log. Without one it may have promised things that it has forgotten. */
+  life: z.enum(['new', 'started']),
+  /** It still has to be taken into the swarm: in the place of `former`, if it was a member before it lost its data. */
+  admission: z.object({ former: z.string().nullable() }).exactOptional(),
+});
+
+type Identity = Readonly<z.output<typeof schema>>;
+
+/**
+ * Whom an instance may come up as.
+ *
+ * - `member`: as it was, or as it was founded. `admission`: it still has to be taken in.
+ * - `forgotten`: its data is gone, and what it promised with it: under `former` it could vote twice, or lose what it
+ *   had acknowledged (openraft 2002, dragonboat 256). It must be enrolled under a new id.
+ * - `unknown`: it never was a member.
+ */
+export type Standing =
+  | { readonly kind: 'member'; readonly memberId: NodeId; readonly admission: PendingAdmission | undefined }
+  | { readonly kind: 'forgotten'; readonly former: NodeId }
+  | { readonly kind: 'unknown' };
+
+export interface PendingAdmission {
+  readonly former: NodeId | undefined;
+}
+
+/** A member from the beginning: its id is its name. */
+export function foundIdentity(folder: SwarmFolder, name: NodeId): void {
+  saveIdentity(folder, name, { memberId: name, life: 'new' });
+}
+
+/** The id is new, and so must the log be; the swarm does not know it as a member yet. */
+export function adoptIdentity(
+  folder: SwarmFolder,
+  name: NodeId,
+  { memberId, former }: { readonly memberId: NodeId; readonly former: NodeId | undefined },
+): void {
+  saveIdentity(folder, name, { memberId, life: 'new', admission: { former: former ?? null } });
+}
+
+/** The swarm has taken it in. */
+export function noteAdmission(folder: SwarmFolder, name: NodeId): void {
+  const identity = loadIdentity(folder, name);
+  if (identity?.admission === undefined) return;
+  saveIdentity(folder, name, { memberId: identity.memberId, life: identity.life });
+}
+
+/** From now on a missing log is a lost one. Once the log is there, durably. */
+export function confirmIdentity(folder: SwarmFolder, name: NodeId, memberId: NodeId): void {
+  const identity = loadIdentity(folder, name);
+  if (identity?.life !== 'started') saveIdentity(folder, name, { ...identity, memberId, life: 'started' });
+}
+
+/** What the instance's folder tells of it. `isFounder`: it belonged to the swarm from the beginning. */
+export function standingOf(
+  folder: SwarmFolder,
+  name: NodeId,
+  { isFounder }: { readonly isFounder: boolean },
+): Standing {
+  const identity = loadIdentity(folder, name);
+  const hasLog = hasSegments(folder.wal(name));
+  if (identity === undefined) {
+    // A log without identity is of a release that kept none.
+    if (hasLog) return { kind: 'member', memberId: name, admission: undefined };
+    return isFounder ? { kind: 'forgotten', former: name } : { kind: 'unknown' };
+  }
+  const memberId = identity.memberId as NodeId;
+  if (identity.life === 'started' && !hasLog) return { kind: 'forgotten', former: memberId };
+  const { admission } = identity;
+  return {
+    kind: 'member',
+    memberId,
+    admission: admission && { former: (admission.former ?? undefined) as NodeId | undefined },
+  };
+}
+
+/** The id under which an instance of this machine is in Raft's log. */
+export function memberIdOf(folder: SwarmFolder, name: NodeId): NodeId {
+  return (loadIdentity(folder, name)?.memberId ?? name) as NodeId;
+}
+
+function loadIdentity(folder: SwarmFolder, name: NodeId): Identity | undefined {
+  const path = folder.identity(name);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+  const parsed = schema.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  throw new SwarmError(
+    'DATA_DAMAGED',
+    `${path} does not say who this instance is; remove the folder, and it comes back as a new member`,
+  );
+}
+
+function saveIdentity(folder: SwarmFolder, name: NodeId, identity: Identity): void {
+  writeWhole(folder.identity(name), `${JSON.stringify(identity)}\n`, 0o600);
+}
+
+function hasSegments(wal: string): boolean {
+  return existsSync(wal) && readdirSync(wal).some((file) => file.endsWith('.wal'));
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
