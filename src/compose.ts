@@ -27,6 +27,8 @@ export interface ComposeOptions {
   readonly version: string;
   onTrouble(error: unknown): void;
   onRoleChanged(status: NodeStatus): void;
+  /** The swarm goes on without it, for good. */
+  onRemoved?(): void;
   onStopped(error: Error): void;
 }
 

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { agentCommand } from './commands/agent.ts';
 import { agentsCommand } from './commands/agents.ts';
 import { downCommand } from './commands/down.ts';
 import { hooksCommand } from './commands/hooks.ts';
@@ -34,6 +35,7 @@ Exit codes: 0 ok, 1 the work failed, 2 the input or usage is wrong, 3 no quorum 
     runCommand(),
     upCommand(),
     downCommand(),
+    agentCommand(),
     statusCommand(),
     taskCommand(),
     swarmCommand(),

@@ -71,7 +71,7 @@ function instanceNames(
 }
 
 /** An agent's name as the beginning of an instance's id: `Benchmark Suite` becomes `benchmark-suite`. */
-function idStem(name: string): string {
+export function idStem(name: string): string {
   const stem = name
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')

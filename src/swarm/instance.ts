@@ -33,6 +33,8 @@ export interface InstanceOptions {
   levelOf(peer: NodeId): number | undefined;
   onTrouble(error: unknown): void;
   onRoleChanged(status: NodeStatus): void;
+  /** The swarm goes on without it, for good. */
+  onRemoved?(): void;
   /** The node stopped by itself: its disk failed, or a promise of the algorithm broke. */
   onStopped(error: Error): void;
 }
@@ -88,6 +90,9 @@ export class Instance {
       if (leads) this.#coordinator.begin();
       else this.#coordinator.end();
     },
+    onRestored: () => this.#options.addresses.onRestored(),
+    onRemoved: () => this.#options.onRemoved?.(),
+    onTrouble: (error) => this.#options.onTrouble(error),
     onStopped: (error) => this.#options.onStopped(error),
   };
 

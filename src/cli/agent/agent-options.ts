@@ -1,0 +1,11 @@
+import type { PlaceOptions } from '../options.ts';
+
+export interface AgentOptions extends PlaceOptions {
+  readonly join?: readonly string[];
+  readonly name?: string;
+  readonly tokenFile?: string;
+  readonly listen: string;
+  readonly voter?: true;
+  readonly requireHooks?: true;
+  readonly json?: true;
+}

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { loadAgentFile } from '../../agents/load.ts';
+import { type RunningInstance, startInstance } from '../../compose.ts';
+import type { NodeId } from '../../protocol/ids.ts';
+import { foundJoinedFolder } from '../../swarm/joined-folder.ts';
+import { locateProject, prepareStateFolder, type SwarmFolder, swarmFolder } from '../../swarm/layout.ts';
+import { packageVersion } from '../package-version.ts';
+import { printJson, printLine } from '../reach.ts';
+import { EXIT } from '../report-error.ts';
+import { Interrupts } from '../run/interrupts.ts';
+import type { AgentOptions } from './agent-options.ts';
+import { planJoin } from './plan-join.ts';
+
+/** Runs one instance in this process until it is told to stop, or the swarm removes it. */
+export async function executeAgent(file: string, options: AgentOptions): Promise<void> {
+  const definition = await loadAgentFile(resolve(file));
+  const project = locateProject(options.dir, process.env, process.cwd());
+  const plan = planJoin(definition, options);
+  const folder = swarmFolder(join(project.joined, plan.name));
+  if (!existsSync(folder.roster)) {
+    prepareStateFolder(project.state);
+    await foundJoinedFolder(folder.root, { ...plan, definition, project });
+  }
+  const interrupts = new Interrupts();
+  interrupts.onSecond(() => process.exit(EXIT.failed));
+  try {
+    await work(folder, plan.name, options, interrupts);
+  } finally {
+    interrupts.close();
+  }
+}
+
+async function work(
+  folder: SwarmFolder,
+  name: NodeId,
+  options: AgentOptions,
+  interrupts: Interrupts,
+): Promise<void> {
+  const tell = (event: Readonly<Record<string, unknown>>, line: string): void => {
+    if (options.json) printJson(event);
+    else printLine(line);
+  };
+  let seen = '';
+  let end: (how: 'stopped' | 'removed' | Error) => void = () => undefined;
+  const ended = new Promise<'stopped' | 'removed' | Error>((settle) => {
+    end = settle;
+  });
+  void interrupts.first.then(() => end('stopped'));
+  const running: RunningInstance = await startInstance({
+    folder,
+    id: name,
+    version: packageVersion(),
+    onTrouble: (error) => process.stderr.write(`raft-manager: ${messageOf(error)}\n`),
+    onRoleChanged: ({ role, term, leaderId }) => {
+      const line = `${role} in term ${term}, coordinator ${leaderId ?? 'unknown'}`;
+      if (line !== seen) tell({ event: 'role', role, term, coordinator: leaderId ?? null }, line);
+      seen = line;
+    },
+    onRemoved: () => end('removed'),
+    onStopped: end,
+  });
+  const { id } = running.instance.status();
+  tell({ event: 'ready', id, url: running.url, pid: process.pid }, `${id} is up at ${running.url}`);
+  const how = await ended;
+  if (how instanceof Error) throw how;
+  if (how === 'removed') tell({ event: 'removed', id }, `${id} was removed from the swarm`);
+  else tell({ event: 'stopping', id }, `${id} hands back its work and stops`);
+  if (how === 'stopped') await running.instance.drain();
+  await running.stop(how === 'stopped' ? 'hand-over' : 'at-once');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import type { AgentDefinition } from '../../agents/definition.ts';
+import { SwarmError } from '../../protocol/errors.ts';
+import type { NodeId } from '../../protocol/ids.ts';
+import { idStem } from '../../swarm/founding.ts';
+import type { JoinPlan } from '../../swarm/joined-folder.ts';
+import type { AgentOptions } from './agent-options.ts';
+
+const NAME_PATTERN = /^[A-Za-z0-9._-]{1,48}$/;
+const ADDRESS_PATTERN = /^wss?:\/\/[^\s/]+:\d{1,5}$/;
+const LISTEN_PATTERN = /^(?<host>\[[0-9a-fA-F:]+\]|[^\s:]+):(?<port>\d{1,5})$/;
+
+/**
+ * What the options of `agent` ask for.
+ *
+ * @throws SwarmError BAD_INPUT saying what was expected.
+ */
+export function planJoin(definition: AgentDefinition, options: AgentOptions): JoinPlan {
+  const name = options.name ?? idStem(definition.name).slice(0, 48);
+  if (!NAME_PATTERN.test(name)) {
+    throw new SwarmError('BAD_INPUT', '--name takes 1 to 48 letters, digits, dots, underscores or dashes');
+  }
+  const seeds = options.join ?? [];
+  const strange = seeds.find((url) => !ADDRESS_PATTERN.test(url));
+  if (strange !== undefined) {
+    throw new SwarmError('BAD_INPUT', `--join takes an address such as ws://localhost:7101, not ${strange}`);
+  }
+  const token = tokenOf(options);
+  return {
+    name: name as NodeId,
+    seeds,
+    ...listenOf(options.listen),
+    voter: options.voter === true,
+    requireHooks: options.requireHooks === true,
+    ...(token === undefined ? {} : { token }),
+  };
+}
+
+function listenOf(text: string): { readonly host: string; readonly port: number } {
+  const { host = '', port = '' } = LISTEN_PATTERN.exec(text)?.groups ?? {};
+  if (host === '' || Number(port) > 65_535) {
+    throw new SwarmError('BAD_INPUT', `--listen takes host:port, such as 127.0.0.1:7200, not ${text}`);
+  }
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+function tokenOf({ tokenFile }: AgentOptions): string | undefined {
+  if (tokenFile === undefined) return process.env.RAFT_MANAGER_TOKEN;
+  try {
+    return readFileSync(tokenFile, 'utf8').trim();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SwarmError('BAD_INPUT', `cannot read the token: ${reason}`);
+  }
+}

@@ -1,0 +1,46 @@
+import { Command, Option } from 'commander';
+import type { AgentOptions } from '../agent/agent-options.ts';
+import { collect, dirOption, jsonOption } from '../options.ts';
+
+/** One instance in this terminal, as a member of a swarm that runs already, here or on another machine. */
+export function agentCommand(): Command {
+  return new Command('agent')
+    .description('bring one instance of an agent file into a running swarm, as a learner')
+    .argument('<file>', 'agent markdown')
+    .addOption(
+      new Option(
+        '--join <url>',
+        'address of any of its nodes, e.g. ws://localhost:7101; may be given several times (default: the swarm of this project)',
+      ).argParser(collect),
+    )
+    .addOption(new Option('--name <name>', 'what to call it (default: as its file does)'))
+    .addOption(
+      new Option(
+        '--token-file <file>',
+        "file with the swarm's token (default: RAFT_MANAGER_TOKEN, or that of this project's swarm)",
+      ),
+    )
+    .addOption(
+      new Option('--listen <host:port>', 'where the other members reach it; port 0 for any free one').default(
+        '127.0.0.1:0',
+      ),
+    )
+    .addOption(new Option('--voter', 'let it vote as soon as it has caught up'))
+    .addOption(new Option('--require-hooks', 'refuse to work without the hooks of the agent file'))
+    .addOption(jsonOption())
+    .addOption(dirOption())
+    .addHelpText(
+      'after',
+      `
+It keeps its data in the state folder and comes back as the same member. Ctrl-C hands back its work and stops
+it; "raft-manager members remove" takes it out of the swarm for good.
+
+Examples:
+  raft-manager agent .claude/agents/builder.md
+  raft-manager agent builder.md --join ws://example.com:7101 --listen 192.0.2.7:7200 --token-file token`,
+    )
+    .action(async (file: string, options: AgentOptions) => {
+      const { executeAgent } = await import('../agent/execute-agent.ts');
+      await executeAgent(file, options);
+    });
+}

@@ -1,0 +1,110 @@
+import type { AgentDefinition } from '../agents/definition.ts';
+import { electionTraits } from '../agents/election-traits.ts';
+import { SwarmError } from '../protocol/errors.ts';
+import type { NodeId } from '../protocol/ids.ts';
+import { DEFAULT_LEASE_MS } from '../protocol/limits.ts';
+import { findSwarm } from './discovery.ts';
+import { findEndpoint } from './endpoint.ts';
+import type { ProjectFolder, SwarmFolder } from './layout.ts';
+import { createSwarm, loadRoster, loadToken, type Roster } from './roster.ts';
+
+/** How an instance wants to join a swarm. */
+export interface JoinPlan {
+  readonly name: NodeId;
+  /** Addresses of nodes; none: the swarm of this project. */
+  readonly seeds: readonly string[];
+  /** The swarm's secret; absent: that of this project's swarm. */
+  readonly token?: string;
+  readonly host: string;
+  readonly port: number;
+  readonly voter: boolean;
+  readonly requireHooks: boolean;
+}
+
+export interface JoinedFolderOptions extends JoinPlan {
+  readonly definition: AgentDefinition;
+  readonly project: ProjectFolder;
+}
+
+const HEALTH_TIMEOUT_MS = 5_000;
+
+/**
+ * Lays out the folder of an instance that joins a swarm which runs already: asks one of its nodes which swarm
+ * that is, and keeps what it takes to come back.
+ *
+ * @throws SwarmError NOT_RUNNING when no node answers; UNAUTHORIZED without a token.
+ */
+export async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Promise<void> {
+  const { name, definition, project, host, port, voter, requireHooks } = options;
+  const seeds = options.seeds.length > 0 ? options.seeds : seedsOf(findSwarm(project));
+  const swarm = await askSwarm(seeds);
+  const roster: Roster = {
+    format: 1,
+    name: swarm.name,
+    clusterId: swarm.clusterId,
+    createdAt: new Date().toISOString(),
+    workspace: project.project,
+    executor: 'command',
+    requireHooks,
+    leaseMs: DEFAULT_LEASE_MS,
+    nodes: [
+      {
+        id: name,
+        agent: definition.name,
+        agentFile: definition.source.path,
+        voter,
+        port,
+        ...electionTraits(definition),
+      },
+    ],
+    seeds: [...seeds],
+    host,
+  };
+  createSwarm(root, roster, options.token ?? tokenHere(project, swarm.clusterId));
+}
+
+function seedsOf(folder: SwarmFolder): readonly string[] {
+  return loadRoster(folder).nodes.flatMap(({ id }) => findEndpoint(folder, id as NodeId)?.url ?? []);
+}
+
+/** The secret of this project's swarm, if that is the one to be joined. */
+function tokenHere(project: ProjectFolder, clusterId: string): string {
+  const folder = swarmOf(project);
+  if (folder !== undefined && loadRoster(folder).clusterId === clusterId) return loadToken(folder);
+  throw new SwarmError(
+    'UNAUTHORIZED',
+    'joining takes the token of the swarm: copy the file "token" from its folder, and name it with --token-file',
+  );
+}
+
+function swarmOf(project: ProjectFolder): SwarmFolder | undefined {
+  try {
+    return findSwarm(project);
+  } catch (error) {
+    if (error instanceof SwarmError && error.code === 'NOT_RUNNING') return undefined;
+    throw error;
+  }
+}
+
+interface Swarm {
+  readonly name: string;
+  readonly clusterId: string;
+}
+
+/** Asks the nodes in turn; one answer is enough. */
+async function askSwarm(seeds: readonly string[]): Promise<Swarm> {
+  let reason = 'it has published no address';
+  for (const url of seeds) {
+    try {
+      const response = await fetch(`${url.replace(/^ws/, 'http')}/health`, {
+        signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+      });
+      const { clusterId, swarm } = (await response.json()) as Readonly<Record<string, unknown>>;
+      if (typeof clusterId === 'string' && typeof swarm === 'string') return { clusterId, name: swarm };
+      reason = `${url} is no node of a swarm of this release`;
+    } catch (error) {
+      reason = `${url}: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+  throw new SwarmError('NOT_RUNNING', `no node of the swarm to be joined answers (${reason})`);
+}
