@@ -19,6 +19,7 @@ import type { SwarmFolder } from './swarm/layout.ts';
 import { bootstrapConfiguration, loadRoster, loadToken } from './swarm/roster.ts';
 import { Service } from './swarm/service.ts';
 import { TaskMachine } from './tasks/machine.ts';
+import { LATEST_LEVEL } from './tasks/member.ts';
 import { openTransportServer } from './transport/server.ts';
 
 export interface ComposeOptions {
@@ -92,7 +93,14 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   });
   let service: Service | undefined;
   const server = await openTransportServer({
-    identity: { clusterId, nodeId: memberId, token: loadToken(folder), version, nonce: life },
+    identity: {
+      clusterId,
+      nodeId: memberId,
+      token: loadToken(folder),
+      version,
+      level: LATEST_LEVEL,
+      nonce: life,
+    },
     host: roster.host ?? '127.0.0.1',
     port: member.port,
     resolve: async (peer) => addresses.find(peer),

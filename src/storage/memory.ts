@@ -1,54 +1,14 @@
-import type { Entry } from '../protocol/entry.ts';
 import type { LogIndex } from '../protocol/ids.ts';
-import { TERM_ZERO } from '../protocol/ids.ts';
-import { invariant } from '../protocol/invariant.ts';
-import type { HardState, LogWrite } from '../protocol/state.ts';
-import type { LogStorage, RecoveredLog, StorageListener } from './port.ts';
-
-/** What survives: the platter of a disk. It outlives the storage that is opened on it. */
-export class MemoryDisk {
-  #hardState: HardState = { term: TERM_ZERO, votedFor: undefined };
-  readonly #entries: Entry[] = [];
-  /** The life that may write; an older one writes into the void. */
-  #life = 0;
-
-  get life(): number {
-    return this.#life;
-  }
-
-  /** The durable image, as a node that starts now finds it. */
-  recover(): RecoveredLog {
-    return { hardState: this.#hardState, entries: [...this.#entries] };
-  }
-
-  beginLife(): number {
-    this.#life += 1;
-    return this.#life;
-  }
-
-  /** Makes one write durable. */
-  commit(write: LogWrite): void {
-    const { truncateFrom } = write;
-    if (truncateFrom !== undefined) this.#entries.length = Math.min(this.#entries.length, truncateFrom - 1);
-    for (const entry of write.entries) {
-      invariant(entry.index === this.#entries.length + 1, `entry ${entry.index} leaves a gap on disk`);
-      this.#entries.push(entry);
-    }
-    if (write.hardState !== undefined) this.#hardState = write.hardState;
-  }
-
-  /** The last index that would survive a crash now. */
-  get lastIndex(): LogIndex {
-    return this.#entries.length as LogIndex;
-  }
-
-  entryAt(index: LogIndex): Entry | undefined {
-    return this.#entries[index - 1];
-  }
-}
+import type { LogWrite } from '../protocol/state.ts';
+import type { MemoryDisk } from './memory-disk.ts';
+import { MemorySnapshots } from './memory-snapshots.ts';
+import type { LogStorage, StorageListener } from './port.ts';
 
 export interface MemoryStorageOptions {
-  /** Begins one sync; the owner calls `complete` when the disk is done. Default: at the end of the turn. */
+  /**
+   * Begins one sync, or one step of a snapshot; the owner calls `complete` when the disk is done. Default: at the
+   * end of the turn.
+   */
   scheduleSync?(complete: () => void): void;
 }
 
@@ -74,6 +34,8 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
   let failure: Error | undefined;
   let state: 'open' | 'closing' | 'failed' | 'closed' = 'open';
   let idle: (() => void)[] = [];
+  /** Done only when nothing is queued: that may cut away what the disk still holds below. */
+  let compactTo = 0 as LogIndex;
 
   const isCurrent = (): boolean => (state === 'open' || state === 'closing') && disk.life === life;
 
@@ -91,12 +53,16 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
       state = 'failed';
       listener?.onFailed(failure);
     } else {
-      for (const write of group) disk.commit(write);
+      settle(group);
       const last = group.at(-1);
       sync();
       if (last !== undefined) listener?.onDurable(last.sequence);
     }
     if (syncing === undefined) rest();
+  };
+  const settle = (group: readonly LogWrite[]): void => {
+    for (const write of group) disk.commit(write);
+    if (queued.length === 0) disk.compact(compactTo);
   };
   const rest = (): void => {
     const waiting = idle;
@@ -104,8 +70,21 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
     for (const resolve of waiting) resolve();
   };
 
+  const snapshots = new MemorySnapshots({
+    disk,
+    schedule(work) {
+      scheduleSync(() => {
+        if (isCurrent()) work();
+      });
+    },
+  });
   return {
     recovered: disk.recover(),
+    snapshots,
+    compact(index) {
+      compactTo = index;
+      if (isCurrent() && syncing === undefined && queued.length === 0) disk.compact(compactTo);
+    },
     start(given) {
       listener = given;
     },

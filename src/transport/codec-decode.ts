@@ -1,7 +1,8 @@
 import type { Entry } from '../protocol/entry.ts';
 import type { Outcome } from '../protocol/errors.ts';
 import { type LogIndex, logIndex, type NodeId, type Term, term } from '../protocol/ids.ts';
-import type { AppendRequest, Message } from '../protocol/message.ts';
+import { MAX_SNAPSHOT_CHUNK_BYTES } from '../protocol/limits.ts';
+import type { AppendRequest, Message, SnapshotChunk } from '../protocol/message.ts';
 import { type ByteReader, readAll } from './byte-reader.ts';
 import * as layout from './layout.ts';
 
@@ -65,6 +66,14 @@ function readMessage(reader: ByteReader, { from, to }: LinkEnds): Message {
       return { type: 'read-request', ...envelope, context: reader.u64() };
     case layout.READ_RESPONSE:
       return { type: 'read-response', ...envelope, context: reader.u64(), index: readOptionalIndex(reader) };
+    case layout.SNAPSHOT_CHUNK:
+      return readSnapshotChunk(reader, envelope);
+    case layout.SNAPSHOT_ANSWER: {
+      const index = readIndex(reader);
+      const heldBytes = reader.u64();
+      const status = readName(reader, layout.SNAPSHOT_STATUSES);
+      return { type: 'snapshot-answer', ...envelope, index, status, heldBytes };
+    }
     case layout.TIMEOUT_NOW:
       return { type: 'timeout-now', ...envelope };
     case layout.PROPOSAL_FORWARD:
@@ -99,6 +108,18 @@ function readEntries(reader: ByteReader, prevLogIndex: LogIndex): readonly Entry
     entries.push({ index: logIndex(prevLogIndex + i), term: entryTerm, kind, data: reader.block() });
   }
   return entries;
+}
+
+function readSnapshotChunk(reader: ByteReader, envelope: LinkEnds & { readonly term: Term }): SnapshotChunk {
+  const index = readIndex(reader);
+  const snapshotTerm = readTerm(reader);
+  const totalBytes = reader.u64();
+  const offset = reader.u64();
+  const crc = reader.u32();
+  const data = reader.block();
+  if (data.length > MAX_SNAPSHOT_CHUNK_BYTES) throw reader.malformed(`a chunk of ${data.length} bytes`);
+  if (offset > totalBytes - data.length) throw reader.malformed('a chunk beyond the end of its snapshot');
+  return { type: 'snapshot-chunk', ...envelope, index, snapshotTerm, totalBytes, offset, data, crc };
 }
 
 function readCandidacy(reader: ByteReader) {

@@ -47,6 +47,10 @@ function fieldsSize(message: Message): number {
       return U64;
     case 'read-response':
       return U64 + optionalSize(message.index);
+    case 'snapshot-chunk':
+      return 4 * U64 + U32 + layout.BLOCK_HEADER_BYTES + message.data.length;
+    case 'snapshot-answer':
+      return 2 * U64 + U8;
     case 'timeout-now':
       return 0;
     case 'proposal-forward':
@@ -116,6 +120,19 @@ function writeMessage(writer: ByteWriter, message: Message): void {
       header(writer, message, layout.READ_RESPONSE);
       writer.u64(message.context);
       return writeOptional(writer, message.index);
+    case 'snapshot-chunk':
+      header(writer, message, layout.SNAPSHOT_CHUNK);
+      writer.u64(message.index);
+      writer.u64(message.snapshotTerm);
+      writer.u64(message.totalBytes);
+      writer.u64(message.offset);
+      writer.u32(message.crc);
+      return writer.block(message.data);
+    case 'snapshot-answer':
+      header(writer, message, layout.SNAPSHOT_ANSWER);
+      writer.u64(message.index);
+      writer.u64(message.heldBytes);
+      return writer.u8(layout.SNAPSHOT_STATUSES.indexOf(message.status));
     case 'timeout-now':
       return header(writer, message, layout.TIMEOUT_NOW);
     case 'proposal-forward':

@@ -18,6 +18,8 @@ export interface Identity {
   readonly token: string;
   /** Of the software; said, not compared. */
   readonly version: string;
+  /** The latest commands of the log that this process understands; 1 where nothing is said. */
+  readonly level?: number;
   /** Drawn anew by every process, so that a restarted peer is told from a reconnecting one. */
   readonly nonce: string;
 }
@@ -32,14 +34,18 @@ const HELLO = z.object({
   nodeId: z.string().refine(isId, 'is no id'),
   token: z.string().min(1).max(1_024),
   version: z.string().max(64),
+  level: z.int().min(1).default(1),
   nonce: z.string().min(1).max(64),
 });
 
 /** The first frame of a link, either way. */
-export type Hello = Identity & { readonly kind: LinkKind };
+export type Hello = Identity & { readonly kind: LinkKind; readonly level: number };
 
-export function encodeHello({ clusterId, nodeId, token, version, nonce }: Identity, kind: LinkKind): string {
-  return JSON.stringify({ protocol: PROTOCOL, kind, clusterId, nodeId, token, version, nonce });
+export function encodeHello(
+  { clusterId, nodeId, token, version, level, nonce }: Identity,
+  kind: LinkKind,
+): string {
+  return JSON.stringify({ protocol: PROTOCOL, kind, clusterId, nodeId, token, version, level, nonce });
 }
 
 /** Errors: `WRONG_PROTOCOL` for anything that names another protocol, else `MALFORMED`. */
@@ -51,9 +57,9 @@ export function decodeHello(bytes: Uint8Array): Outcome<Hello> {
   if (head.data.protocol !== PROTOCOL) return wrongProtocol(head.data.protocol);
   const hello = HELLO.safeParse(parsed);
   if (!hello.success) return malformed(`hello: ${hello.error.issues[0]?.path.join('.')} is wrong`);
-  const { kind, clusterId, nodeId, token, version, nonce } = hello.data;
+  const { kind, clusterId, nodeId, token, version, level, nonce } = hello.data;
   const ids = { clusterId: clusterId as ClusterId, nodeId: nodeId as NodeId };
-  return { ok: true, value: { kind, ...ids, token, version, nonce } };
+  return { ok: true, value: { kind, ...ids, token, version, level, nonce } };
 }
 
 export interface Expected {

@@ -21,6 +21,8 @@ export interface PeerNetworkOptions {
 export interface PeerNetwork {
   readonly transport: Transport;
   isPeer(id: NodeId): boolean;
+  /** The level that the peer said in its hello; undefined while there is no link. */
+  levelOf(peer: NodeId): number | undefined;
   /** Takes over the link that a peer has dialled. */
   accept(link: Greeted): void;
 }
@@ -29,6 +31,7 @@ interface Pair {
   readonly outbound: PeerLink;
   /** The peer's own link to us. */
   inbound: WebSocket | undefined;
+  level: number | undefined;
   /** `onLinkOpened` was said and `onLinkClosed` was not. */
   announced: boolean;
 }
@@ -60,7 +63,7 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
       onUp: () => opened(peer, pair),
       onDown: () => closed(peer, pair),
     });
-    const pair: Pair = { outbound, inbound: undefined, announced: false };
+    const pair: Pair = { outbound, inbound: undefined, level: undefined, announced: false };
     pairs.set(peer, pair);
   };
   const removePair = async (peer: NodeId, { outbound, inbound }: Pair, reason: SwarmError): Promise<void> => {
@@ -83,17 +86,20 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
     const pair = pairs.get(peer);
     if (pair?.inbound !== socket) return;
     pair.inbound = undefined;
+    pair.level = undefined;
     closed(peer, pair);
   };
 
   return {
     isPeer: (id) => pairs.has(id),
+    levelOf: (peer) => pairs.get(peer)?.level,
     accept({ socket, hello }) {
       const peer = hello.nodeId;
       const pair = pairs.get(peer);
       invariant(pair !== undefined, 'a greeted peer is one that isPeer has let in');
       const old = pair.inbound;
       pair.inbound = socket;
+      pair.level = hello.level;
       if (old !== undefined) {
         closeWith(old, REPLACED);
         closed(peer, pair);

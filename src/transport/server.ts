@@ -35,6 +35,8 @@ export interface TransportServer {
   readonly url: string;
   /** The peers. Closing it leaves the clients alone; closing the server closes it too. */
   readonly transport: Transport;
+  /** The level that the peer said in its hello; undefined while it has no link to us. */
+  levelOf(peer: NodeId): number | undefined;
   /** Closes every link with a reason and frees the port. */
   close(): Promise<void>;
 }
@@ -77,6 +79,7 @@ export async function openTransportServer(options: TransportServerOptions): Prom
     port,
     url: `ws://${host.includes(':') ? `[${host}]` : host}:${port}`,
     transport: network.transport,
+    levelOf: network.levelOf,
     async close() {
       const portFree = new Promise((resolve) => http.close(resolve));
       await Promise.all([network.transport.close(), reception.close()]);

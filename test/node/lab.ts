@@ -7,7 +7,8 @@ import { invariant } from '../../src/protocol/invariant.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { configuration } from '../../src/protocol/state.ts';
 import { type RaftConfigOverrides, raftConfig } from '../../src/raft/config.ts';
-import { MemoryDisk, type MemoryStorage, openMemoryStorage } from '../../src/storage/memory.ts';
+import { type MemoryStorage, openMemoryStorage } from '../../src/storage/memory.ts';
+import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/transport/memory.ts';
 import type { Transport, TransportListener } from '../../src/transport/port.ts';
 import { VirtualTime } from '../simulation/virtual-time.ts';
@@ -123,6 +124,14 @@ export class Lab {
           const text = new TextDecoder().decode(entry.data);
           life.applied.push(text);
           return `did ${text}`;
+        },
+        capture: () => [new TextEncoder().encode(JSON.stringify(life.applied))].values(),
+        restore() {
+          const taken: string[] = [];
+          return {
+            add: (piece) => taken.push(...(JSON.parse(new TextDecoder().decode(piece)) as string[])),
+            finish: () => life.applied.splice(0, life.applied.length, ...taken),
+          };
         },
       },
       listener: {

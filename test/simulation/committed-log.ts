@@ -1,6 +1,7 @@
 import type { Entry } from '../../src/protocol/entry.ts';
-import type { NodeId, Term } from '../../src/protocol/ids.ts';
-import { majority } from '../../src/protocol/state.ts';
+import { decodeConfiguration } from '../../src/protocol/configuration-codec.ts';
+import type { LogIndex, NodeId, Term } from '../../src/protocol/ids.ts';
+import { type Configuration, isJoint, type LogPosition, majority } from '../../src/protocol/state.ts';
 import type { InvariantsOptions, NodeView } from './invariants.ts';
 import { Violation } from './violation.ts';
 
@@ -10,27 +11,37 @@ interface Committed {
   readonly commitTerm: Term;
   /** What the first state machine to apply it made of it. */
   result: string | undefined;
+  /** What the state came to with it. */
+  digest: string | undefined;
 }
 
 /** The one history of the swarm, as its nodes reveal it. */
 export class CommittedLog {
   readonly #options: InvariantsOptions;
   readonly #committed: Committed[] = [];
+  /** The latest that is committed. */
+  #configuration: Configuration;
 
   constructor(options: InvariantsOptions) {
     this.#options = options;
+    this.#configuration = options.bootstrap;
+  }
+
+  get configuration(): Configuration {
+    return this.#configuration;
   }
 
   get lastIndex(): number {
     return this.#committed.length;
   }
 
-  /** Node `id`, being in `term`, takes `entry` for committed. */
-  admit(id: NodeId, term: Term, entry: Entry): void {
+  /** The node, being in `term`, takes `entry` for committed. */
+  admit({ id, configurations }: NodeView, term: Term, entry: Entry): void {
     const known = this.#committed[entry.index - 1];
     if (known === undefined) {
-      this.#checkDurable(id, entry);
-      this.#committed.push({ entry, commitTerm: term, result: undefined });
+      this.#checkDurable(id, entry, [configurations.latest, configurations.at(entry.index)]);
+      this.#committed.push({ entry, commitTerm: term, result: undefined, digest: undefined });
+      if (entry.kind === 'config') this.#change(entry);
       this.#options.onCommitted(entry);
     } else if (known.entry.term !== entry.term) {
       throw new Violation(
@@ -40,11 +51,26 @@ export class CommittedLog {
     }
   }
 
+  /** Nodes hold what they do not show: everything up to there, which must be committed. */
+  checkPosition(id: NodeId, { index, term }: LogPosition): void {
+    const known = this.#committed[index - 1];
+    if (known?.entry.term === term) return;
+    throw new Violation('State Machine Safety', `${id} begins behind ${index} of term ${term}, which is not committed`);
+  }
+
+  /** The state of node `id` is what it was elsewhere at `index`. */
+  checkDigest(id: NodeId, index: LogIndex, digest: string): void {
+    const known = this.#committed[index - 1];
+    if (known !== undefined) known.digest ??= digest;
+    if (known?.digest === digest) return;
+    throw new Violation('Equal states', `${id} came to ${digest} at ${index}, elsewhere it was ${known?.digest}`);
+  }
+
   /** Node `id` was elected in `term`: it must hold all that was committed in earlier ones. §5.4 */
   checkCompleteness(id: NodeId, term: Term, log: NodeView['log']): void {
     // A leader elected late, by votes given before a newer term began, need not hold what that committed.
     const last = this.#committed.findLast(({ commitTerm }) => commitTerm <= term)?.entry;
-    if (last === undefined || log.termAt(last.index) === last.term) return;
+    if (last === undefined || last.index < log.base.index || log.termAt(last.index) === last.term) return;
     throw new Violation(
       'Leader Completeness',
       `${id} leads term ${term} without committed entry ${last.index} of term ${last.term}`,
@@ -52,20 +78,16 @@ export class CommittedLog {
   }
 
   /** Node `id` was elected in `term`: no crash may make a majority forget that it voted for it. */
-  checkElection(id: NodeId, term: Term): void {
-    const { voters, durable } = this.#options;
-    const bound = voters.filter((voter) => {
-      const { hardState } = durable(voter);
+  checkElection(id: NodeId, term: Term, config: Configuration): void {
+    const isBound = (voter: NodeId): boolean => {
+      const { hardState } = this.#options.durable(voter);
       return hardState.term > term || (hardState.term === term && hardState.votedFor === id);
-    });
-    if (bound.length >= majority(voters.length)) return;
-    throw new Violation(
-      'Durable votes',
-      `${id} leads term ${term} by the disks of ${bound.length} of ${voters.length}`,
-    );
+    };
+    if (isQuorum(config, isBound)) return;
+    throw new Violation('Durable votes', `${id} leads term ${term} without a majority of disks that voted so`);
   }
 
-  onApplied(id: NodeId, entry: Entry, result: string): void {
+  onApplied(id: NodeId, entry: Entry, result: string, digest: string): void {
     const known = this.#committed[entry.index - 1];
     if (known === undefined) {
       throw new Violation(
@@ -83,15 +105,49 @@ export class CommittedLog {
         `${id} made [${result}] of entry ${entry.index}, another node [${known.result}]`,
       );
     }
+    this.checkDigest(id, entry.index, digest);
   }
 
-  #checkDurable(id: NodeId, entry: Entry): void {
-    const { voters, durable } = this.#options;
-    const holders = voters.filter((voter) => durable(voter).termAt(entry.index) === entry.term);
-    if (holders.length >= majority(voters.length)) return;
+  /** By the configuration of the entry or, while another is on its way, by that. */
+  #checkDurable(id: NodeId, entry: Entry, configs: readonly Configuration[]): void {
+    const holds = (voter: NodeId): boolean => {
+      const { base, termAt } = this.#options.durable(voter);
+      return base.index > entry.index || termAt(entry.index) === entry.term;
+    };
+    if (configs.some((config) => isQuorum(config, holds))) return;
     throw new Violation(
       'Committed is durable',
-      `${id} committed entry ${entry.index}, which is on the disks of ${holders.length} of ${voters.length}`,
+      `${id} committed entry ${entry.index}, which is not on the disks of a majority`,
     );
   }
+
+  #change(entry: Entry): void {
+    const next = decodeConfiguration(entry.data);
+    const before = this.#configuration;
+    this.#configuration = next;
+    if (isSafeStep(before, next)) return;
+    const text = JSON.stringify([before, next]);
+    throw new Violation('Overlapping quorums', `entry ${entry.index} goes from one to another at once: ${text}`);
+  }
+}
+
+function isQuorum({ voters, votersOutgoing }: Configuration, holds: (id: NodeId) => boolean): boolean {
+  return [voters, votersOutgoing].every(
+    (half) => half.length === 0 || half.filter(holds).length >= majority(half.length),
+  );
+}
+
+/** One voter comes or goes, or a joint phase begins with the voters before, or ends with those after. §6 */
+function isSafeStep(before: Configuration, next: Configuration): boolean {
+  if (isJoint(before)) return !isJoint(next) && isSame(before.voters, next.voters);
+  if (isJoint(next)) return isSame(before.voters, next.votersOutgoing);
+  const moved = [
+    ...before.voters.filter((id) => !next.voters.includes(id)),
+    ...next.voters.filter((id) => !before.voters.includes(id)),
+  ];
+  return moved.length <= 1;
+}
+
+function isSame(left: readonly NodeId[], right: readonly NodeId[]): boolean {
+  return left.length === right.length && left.every((id) => right.includes(id));
 }

@@ -1,6 +1,7 @@
 import { type LogIndex, type NodeId, TERM_ZERO, type Term } from '../../src/protocol/ids.ts';
-import type { HardState, LogWrite } from '../../src/protocol/state.ts';
-import { MemoryDisk, type MemoryStorage, openMemoryStorage } from '../../src/storage/memory.ts';
+import type { HardState, LogPosition, LogWrite } from '../../src/protocol/state.ts';
+import { type MemoryStorage, openMemoryStorage } from '../../src/storage/memory.ts';
+import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import type { LogStorage, StorageListener } from '../../src/storage/port.ts';
 import type { Chance } from './chance.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -9,6 +10,9 @@ import type { VirtualTime } from './virtual-time.ts';
 export interface DurableImage {
   readonly hardState: HardState;
   readonly lastIndex: LogIndex;
+  /** What precedes the first entry; a snapshot covers it. */
+  readonly base: LogPosition;
+  /** Of the base and what follows it. */
   termAt(index: LogIndex): Term | undefined;
 }
 
@@ -43,8 +47,13 @@ export class SimulatedDisk {
       get hardState() {
         return platter.recover().hardState;
       },
-      lastIndex: platter.lastIndex,
-      termAt: (index) => (index === 0 ? TERM_ZERO : platter.entryAt(index)?.term),
+      get lastIndex() {
+        return platter.lastIndex;
+      },
+      get base() {
+        return platter.base;
+      },
+      termAt: (index) => (index === platter.base.index ? platter.base.term : platter.entryAt(index)?.term),
     };
   }
 
@@ -67,6 +76,8 @@ export class SimulatedDisk {
       recovered: storage.recovered,
       start: (listener) => storage.start(this.#watched(listener)),
       write: (write) => storage.write(write),
+      compact: (index) => storage.compact(index),
+      snapshots: storage.snapshots,
       close: () => storage.close(),
     };
     return bug === 'acknowledges-early' ? this.#acknowledgingEarly(honest) : honest;
@@ -111,10 +122,10 @@ export class SimulatedDisk {
         told = listener;
         honest.start({ onDurable: () => undefined, onFailed: listener.onFailed });
       },
-      write: ({ sequence, ...write }) => {
-        honest.write({ sequence, ...write });
+      write: (write) => {
+        honest.write(write);
         const run = (): void => {
-          if (this.#storage === opened) told?.onDurable(sequence);
+          if (this.#storage === opened) told?.onDurable(write.sequence);
         };
         time.schedule({ at: time.now, owner, run });
       },
@@ -125,6 +136,7 @@ export class SimulatedDisk {
     this.#platter.commit({
       sequence: 0,
       hardState: undefined,
+      restartAt: undefined,
       truncateFrom: undefined,
       entries: [],
       ...change,

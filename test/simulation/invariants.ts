@@ -1,6 +1,7 @@
 import type { Entry } from '../../src/protocol/entry.ts';
 import type { LogIndex, NodeId, Term } from '../../src/protocol/ids.ts';
 import type { Message } from '../../src/protocol/message.ts';
+import type { Configuration, LogPosition } from '../../src/protocol/state.ts';
 import { CommittedLog } from './committed-log.ts';
 import type { DurableImage } from './disk.ts';
 import { LogRegistry } from './log-registry.ts';
@@ -12,7 +13,12 @@ export interface NodeView {
   readonly id: NodeId;
   readonly term: Term;
   readonly role: { readonly kind: string };
+  readonly configurations: {
+    readonly latest: Configuration;
+    at(index: LogIndex): Configuration;
+  };
   readonly log: {
+    readonly base: LogPosition;
     readonly lastIndex: LogIndex;
     readonly commitIndex: LogIndex;
     termAt(index: LogIndex): Term | undefined;
@@ -23,8 +29,10 @@ export interface NodeView {
 /** What was seen of one process the last time. */
 interface Seen {
   readonly view: NodeView;
+  /** What lies before `log` is in a snapshot. */
+  base: LogPosition;
   /** Its log, entry by entry: the reference tells at once whether anything changed. */
-  readonly log: Entry[];
+  log: Entry[];
   term: Term;
   commitIndex: LogIndex;
   appliedIndex: number;
@@ -33,7 +41,7 @@ interface Seen {
 }
 
 export interface InvariantsOptions {
-  readonly voters: readonly NodeId[];
+  readonly bootstrap: Configuration;
   readonly durable: (id: NodeId) => DurableImage;
   /** Called once per committed entry, in index order. */
   readonly onCommitted: (entry: Entry) => void;
@@ -74,19 +82,33 @@ export class Invariants {
     return this.#entriesCut;
   }
 
-  /** A process has started. */
-  onStarted(view: NodeView): void {
+  /** A process has started, its state machine as a snapshot says, or as nothing was applied yet. */
+  onStarted(view: NodeView, digest: string): void {
     this.#votes.onRecovered(view.id, view.term);
+    const { base, commitIndex } = view.log;
     const seen: Seen = {
       view,
+      base,
       log: [],
       term: view.term,
-      commitIndex: 0 as LogIndex,
-      appliedIndex: 0,
+      commitIndex: base.index,
+      appliedIndex: commitIndex,
       ledTerm: undefined,
     };
     this.#seen.set(view.id, seen);
     this.check(view.id);
+    if (commitIndex > 0) this.#committed.checkDigest(view.id, commitIndex, digest);
+  }
+
+  /** A snapshot took the place of a node's state. */
+  onRestored(id: NodeId, index: LogIndex, digest: string): void {
+    const seen = this.#seen.get(id);
+    if (seen === undefined) return;
+    if (index <= seen.appliedIndex) {
+      throw new Violation('Applied in order', `${id} went back from ${seen.appliedIndex} to a snapshot at ${index}`);
+    }
+    seen.appliedIndex = index;
+    this.#committed.checkDigest(id, index, digest);
   }
 
   /** A process is gone. */
@@ -101,7 +123,7 @@ export class Invariants {
   }
 
   /** A node has applied an entry; `result` is what its state machine made of it. */
-  onApplied(id: NodeId, entry: Entry, result: string): void {
+  onApplied(id: NodeId, entry: Entry, result: string, digest: string): void {
     const seen = this.#seen.get(id);
     if (seen === undefined) return;
     if (entry.index !== seen.appliedIndex + 1) {
@@ -110,7 +132,7 @@ export class Invariants {
     seen.appliedIndex = entry.index;
     // Entries are applied within the event that commits them; whoever commits first is seen here.
     if (entry.index > this.#committed.lastIndex) this.check(id);
-    this.#committed.onApplied(id, entry, result);
+    this.#committed.onApplied(id, entry, result, digest);
   }
 
   /** Something happened to node `id`. */
@@ -119,10 +141,10 @@ export class Invariants {
     if (seen === undefined) return;
     this.#checks += 1;
     this.#checkTerm(seen);
-    const before = seen.log.length;
-    const kept = this.#takeIn(seen);
-    this.#checkLeader(seen, kept < before);
+    const wasCut = this.#takeIn(seen);
+    this.#checkLeader(seen, wasCut);
     this.#checkCommit(seen);
+    this.#checkChanges(seen);
     if (this.#checks % FULL_SWEEP_EVERY === 0) this.#sweep(seen);
   }
 
@@ -140,28 +162,47 @@ export class Invariants {
     seen.term = term;
   }
 
-  /** Brings `seen.log` up to date. Returns the highest index that stayed. */
-  #takeIn(seen: Seen): number {
+  /** Brings `seen.log` up to date. Returns whether entries were cut away. */
+  #takeIn(seen: Seen): boolean {
+    this.#takeInBase(seen);
     const { log } = seen.view;
     const known = seen.log;
-    let same = Math.min(known.length, log.lastIndex);
-    while (same > 0 && log.entryAt(same as LogIndex) !== known[same - 1]) same -= 1;
+    const at = (index: number): number => index - seen.base.index - 1;
+    const last = seen.base.index + known.length;
+    let same = Math.min(last, log.lastIndex);
+    while (same > seen.base.index && log.entryAt(same as LogIndex) !== known[at(same)]) same -= 1;
     if (same < seen.commitIndex) {
       throw new Violation(
         'State Machine Safety',
         `${seen.view.id} cut its log to ${same}, below its commit index`,
       );
     }
-    this.#entriesCut += known.length - same;
-    known.length = same;
+    this.#entriesCut += last - same;
+    known.length = at(same) + 1;
     for (let index = same + 1; index <= log.lastIndex; index++) {
       const entry = log.entryAt(index as LogIndex);
       if (entry === undefined)
         throw new Violation('Log without gaps', `${seen.view.id} lacks entry ${index}`);
-      this.#registry.admit(seen.view.id, entry, known[index - 2]);
+      this.#registry.admit(seen.view.id, entry, known[at(index) - 1]?.term ?? seen.base.term);
       known.push(entry);
     }
-    return same;
+    return same < last;
+  }
+
+  /** The log may begin later than it did: compacted, or given way to a snapshot. Both end at something committed. */
+  #takeInBase(seen: Seen): void {
+    const { id, log } = seen.view;
+    const { base } = log;
+    if (base.index === seen.base.index) return;
+    if (base.index < seen.base.index) {
+      throw new Violation('Log without gaps', `${id} takes its base back to ${base.index}`);
+    }
+    this.#committed.checkPosition(id, base);
+    const known = seen.log[base.index - seen.base.index - 1];
+    // A conflicting suffix must not stay behind a snapshot.
+    seen.log = known?.term === base.term ? seen.log.slice(base.index - seen.base.index) : [];
+    seen.base = base;
+    if (seen.commitIndex < base.index) seen.commitIndex = base.index;
   }
 
   #checkLeader(seen: Seen, wasCut: boolean): void {
@@ -178,7 +219,7 @@ export class Invariants {
       throw new Violation('Election Safety', `${other} and ${id} both led term ${term}`);
     }
     this.#leaders.set(term, id);
-    this.#committed.checkElection(id, term);
+    this.#committed.checkElection(id, term, seen.view.configurations.latest);
     this.#committed.checkCompleteness(id, term, log);
   }
 
@@ -191,19 +232,31 @@ export class Invariants {
       );
     }
     for (let index = seen.commitIndex + 1; index <= log.commitIndex; index++) {
-      const entry = seen.log[index - 1];
+      const entry = seen.log[index - seen.base.index - 1];
       if (entry === undefined)
         throw new Violation('Log without gaps', `${id} committed ${index}, which it lacks`);
-      this.#committed.admit(id, term, entry);
+      this.#committed.admit(seen.view, term, entry);
     }
     seen.commitIndex = log.commitIndex;
+  }
+
+  /** A leader has at most one change of membership under way. */
+  #checkChanges(seen: Seen): void {
+    if (seen.ledTerm === undefined) return;
+    const open = seen.log.slice(seen.commitIndex - seen.base.index).filter(({ kind }) => kind === 'config');
+    if (open.length <= 1) return;
+    throw new Violation(
+      'One change at a time',
+      `${seen.view.id} leads with ${open.length} configurations that are not committed`,
+    );
   }
 
   #sweep(seen: Seen): void {
     const { id, log } = seen.view;
     seen.log.forEach((entry, at) => {
-      if (log.entryAt((at + 1) as LogIndex) === entry) return;
-      throw new Violation('Log Matching', `${id} changed entry ${at + 1} below entries that stayed`);
+      const index = seen.base.index + at + 1;
+      if (log.entryAt(index as LogIndex) === entry) return;
+      throw new Violation('Log Matching', `${id} changed entry ${index} below entries that stayed`);
     });
   }
 }

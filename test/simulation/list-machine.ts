@@ -1,4 +1,4 @@
-import type { StateMachine } from '../../src/node/port.ts';
+import type { Restoration, StateMachine } from '../../src/node/port.ts';
 import type { Entry } from '../../src/protocol/entry.ts';
 import { invariant } from '../../src/protocol/invariant.ts';
 import { isLinearizable, type Model, type Operation, partition } from './linearizability.ts';
@@ -16,17 +16,45 @@ export interface Append {
  * a run is then its own proof, and cheap to check.
  */
 export class ListMachine implements StateMachine<Values> {
-  readonly #lists = new Map<string, Values>();
+  #lists = new Map<string, Values>();
+  #digest = 0;
+
+  /** Of everything that was ever appended, in order. */
+  get digest(): string {
+    return this.#digest.toString(16);
+  }
 
   apply(entry: Entry): Values {
     const { key, id } = decodeAppend(entry.data);
     const list = [...this.read(key), id];
     this.#lists.set(key, list);
+    for (const byte of entry.data) this.#digest = Math.imul(this.#digest ^ byte, 0x01000193) >>> 0;
     return list;
   }
 
   read(key: string): Values {
     return this.#lists.get(key) ?? [];
+  }
+
+  /** One list a piece, and the digest before them; the lists themselves are never changed in place. */
+  capture(): Iterator<Uint8Array> {
+    return [this.#digest, ...this.#lists].map((part) => Buffer.from(JSON.stringify(part))).values();
+  }
+
+  restore(): Restoration {
+    const lists = new Map<string, Values>();
+    let digest = 0;
+    return {
+      add(piece) {
+        const part = JSON.parse(Buffer.from(piece).toString()) as number | [string, Values];
+        if (typeof part === 'number') digest = part;
+        else lists.set(...part);
+      },
+      finish: () => {
+        this.#lists = lists;
+        this.#digest = digest;
+      },
+    };
   }
 }
 

@@ -16,10 +16,9 @@ interface Known {
 export class LogRegistry {
   readonly #known = new Map<string, Known>();
 
-  /** `node` has taken `entry` into its log after `previous`. */
-  admit(node: NodeId, entry: Entry, previous: Entry | undefined): void {
+  /** `node` has taken `entry` into its log after one of `previousTerm`. */
+  admit(node: NodeId, entry: Entry, previousTerm: number): void {
     const key = `${entry.index} ${entry.term}`;
-    const previousTerm = previous?.term ?? 0;
     if (previousTerm > entry.term) {
       throw new Violation('Terms rise', `${node}: entry ${key} follows one of term ${previousTerm}`);
     }

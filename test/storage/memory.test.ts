@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { MemoryDisk, type MemoryStorage, openMemoryStorage } from '../../src/storage/memory.ts';
+import { type MemoryStorage, openMemoryStorage } from '../../src/storage/memory.ts';
+import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import { storageContract } from './contract.ts';
 import { entries, entry, hardState, startWriter } from './log-writes.ts';
 

@@ -9,6 +9,7 @@ const OURS: Identity = {
   nodeId: nodeId('n1'),
   token: 'secret',
   version: '1.2.3',
+  level: 3,
   nonce: 'a1',
 };
 const THEIRS: Identity = { ...OURS, nodeId: nodeId('n2'), nonce: 'b2' };
@@ -19,7 +20,13 @@ const wellFormed = { protocol: PROTOCOL, kind: 'peer', ...THEIRS };
 describe('a hello', () => {
   test('comes back as it was sent', () => {
     const bytes = Buffer.from(encodeHello(THEIRS, 'peer'));
-    expect(decodeHello(bytes)).toStrictEqual({ ok: true, value: { ...THEIRS, kind: 'peer' } });
+    expect(decodeHello(bytes)).toStrictEqual({ ok: true, value: { ...THEIRS, kind: 'peer', level: 3 } });
+  });
+
+  test('of a release that says no level is of the first', () => {
+    const { level, ...old } = wellFormed;
+    expect(level).toBe(3);
+    expect(decodeHello(encode(old))).toMatchObject({ ok: true, value: { level: 1 } });
   });
 
   test('may say more than this release knows', () => {
@@ -77,7 +84,7 @@ describe('a hello', () => {
 
 describe('the sender of a hello', () => {
   const isWelcome = (id: string): boolean => id === 'n2';
-  const hello = { ...THEIRS, kind: 'peer' } as const;
+  const hello = { ...THEIRS, kind: 'peer', level: 3 } as const;
 
   test.each([
     { why: 'a peer with all the right words', hello, code: undefined },

@@ -72,6 +72,23 @@ const anyAppendResult = fc.oneof(
   }),
 );
 
+const anySnapshotChunk: fc.Arbitrary<Message> = fc
+  .record({
+    term: anyTerm,
+    index: anyIndex,
+    snapshotTerm: anyTerm,
+    offset: fc.oneof(fc.nat(), fc.constant(2 ** 53 - 1_000)),
+    behind: fc.nat({ max: 500 }),
+    data: anyData,
+    crc: fc.nat({ max: 2 ** 32 - 1 }),
+  })
+  .map(({ behind, ...rest }) => ({
+    type: 'snapshot-chunk',
+    ...ENDS,
+    ...rest,
+    totalBytes: rest.offset + rest.data.length + behind,
+  }));
+
 function record<Type extends Message['type'], Fields>(types: readonly Type[], fields: fc.Arbitrary<Fields>) {
   return fc
     .tuple(fc.constantFrom(...types), anyTerm, fields)
@@ -92,6 +109,15 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   record(['commit-notice'], fc.record({ commitIndex: anyIndex })),
   record(['read-request'], fc.record({ context: anyNumber })),
   record(['read-response'], fc.record({ context: anyNumber, index: anyOptionalIndex })),
+  anySnapshotChunk,
+  record(
+    ['snapshot-answer'],
+    fc.record({
+      index: anyIndex,
+      heldBytes: anyNumber,
+      status: fc.constantFrom('receiving' as const, 'installed' as const, 'refused' as const),
+    }),
+  ),
   record(['timeout-now'], fc.constant({})),
   record(
     ['proposal-forward'],
