@@ -4,14 +4,13 @@ import { TERM_ZERO } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
 import type { HardState, LogPosition, LogWrite, SnapshotMeta } from '../protocol/state.ts';
 import type { RecoveredLog } from './port.ts';
+import { LOG_START, reconcile } from './reconcile.ts';
 
 interface SavedSnapshot {
   readonly meta: SnapshotMeta;
   /** As a file would hold it. */
   readonly bytes: Uint8Array;
 }
-
-const LOG_START: LogPosition = { index: 0 as LogIndex, term: TERM_ZERO };
 
 /** What survives: the platter of a disk. It outlives the storage that is opened on it. */
 export class MemoryDisk {
@@ -30,20 +29,17 @@ export class MemoryDisk {
     return this.#snapshot;
   }
 
-  /**
-   * The durable image, as a node that starts now finds it: a log that ends before its snapshot, or contradicts
-   * it, gives way.
-   */
+  /** The durable image, as a node that starts now finds it. */
   recover(): RecoveredLog {
-    const meta = this.#snapshot?.meta;
-    if (meta !== undefined && this.#termAt(meta.index) !== meta.term) {
-      this.#base = { index: meta.index, term: meta.term };
-      this.#entries = [];
-    }
-    return { hardState: this.#hardState, snapshot: meta, base: this.#base, entries: [...this.#entries] };
+    const log = { hardState: this.#hardState, base: this.#base, entries: [...this.#entries] };
+    return reconcile(log, this.#snapshot?.meta);
   }
 
+  /** From here on the log is what `recover` gives. */
   beginLife(): number {
+    const { base, entries } = this.recover();
+    this.#base = base;
+    this.#entries = [...entries];
     this.#life += 1;
     return this.#life;
   }

@@ -5,6 +5,7 @@ import type { SnapshotMeta } from '../protocol/state.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 import type { SnapshotReader, SnapshotReceipt, SnapshotSource, SnapshotStore } from './port.ts';
 import { SnapshotDecoder, SnapshotEncoder } from './snapshot-file.ts';
+import { forgotten, isSameSource, mismatch, noSnapshot, tooLong } from './snapshot-source.ts';
 
 interface MemorySnapshotsOptions {
   readonly disk: MemoryDisk;
@@ -18,12 +19,17 @@ const PIECES_AT_ONCE = 2;
 /** Memory disks know no clusters. */
 const NO_CLUSTER = '' as ClusterId;
 
+interface PartialFile {
+  readonly source: SnapshotSource;
+  bytes: Uint8Array;
+}
+
 /** Snapshots on a disk in memory: what was not finished when the storage crashed is gone. */
 export class MemorySnapshots implements SnapshotStore {
   readonly #disk: MemoryDisk;
   readonly #schedule: (work: () => void) => void;
   #saving = false;
-  #partial: { readonly source: SnapshotSource; bytes: Uint8Array } | undefined;
+  #partial: PartialFile | undefined;
 
   constructor({ disk, schedule }: MemorySnapshotsOptions) {
     this.#disk = disk;
@@ -66,7 +72,7 @@ export class MemorySnapshots implements SnapshotStore {
   open(done: (outcome: Outcome<SnapshotReader>) => void): void {
     this.#schedule(() => {
       const { snapshot } = this.#disk;
-      if (snapshot === undefined) return done({ ok: false, error: nothingThere() });
+      if (snapshot === undefined) return done({ ok: false, error: noSnapshot() });
       const { meta, bytes } = snapshot;
       const reader: SnapshotReader = {
         meta,
@@ -82,60 +88,63 @@ export class MemorySnapshots implements SnapshotStore {
 
   receive(source: SnapshotSource, done: (outcome: Outcome<SnapshotReceipt>) => void): void {
     this.#schedule(() => {
-      if (this.#partial === undefined || !isSame(this.#partial.source, source)) {
+      if (this.#partial === undefined || !isSameSource(this.#partial.source, source)) {
         this.#partial = { source, bytes: new Uint8Array(0) };
       }
       done({ ok: true, value: this.#receipt(this.#partial) });
     });
   }
 
-  #receipt(partial: { readonly source: SnapshotSource; bytes: Uint8Array }): SnapshotReceipt {
+  #receipt(partial: PartialFile): SnapshotReceipt {
+    const { source } = partial;
     return {
       get heldBytes() {
         return partial.bytes.length;
       },
       append: (bytes, done) => {
         this.#schedule(() => {
+          if (this.#partial !== partial) return done({ ok: false, error: forgotten(source) });
+          if (partial.bytes.length + bytes.length > source.totalBytes) {
+            this.#partial = undefined;
+            return done({ ok: false, error: tooLong(source) });
+          }
           partial.bytes = Buffer.concat([partial.bytes, bytes]);
           done({ ok: true, value: undefined });
         });
       },
       finish: (done) => {
         this.#schedule(() => {
+          if (this.#partial !== partial) return done({ ok: false, error: forgotten(source) });
           this.#partial = undefined;
-          const outcome = decode(partial.bytes, () => undefined);
-          if (outcome.ok && outcome.value.index !== partial.source.index) {
-            return done({ ok: false, error: nothingThere() });
-          }
-          if (outcome.ok) this.#disk.saveSnapshot(outcome.value, partial.bytes);
-          done(outcome);
+          done(this.#finish(partial));
         });
       },
     };
   }
+
+  #finish({ source, bytes }: PartialFile): Outcome<SnapshotMeta> {
+    const outcome = decode(bytes, () => undefined);
+    if (!outcome.ok) return outcome;
+    const error = mismatch(source, outcome.value, bytes.length);
+    if (error !== undefined) return { ok: false, error };
+    this.#disk.saveSnapshot(outcome.value, bytes);
+    return outcome;
+  }
 }
 
 function decode(bytes: Uint8Array | undefined, onPiece: (piece: Uint8Array) => void): Outcome<SnapshotMeta> {
-  if (bytes === undefined) return { ok: false, error: nothingThere() };
+  if (bytes === undefined) return { ok: false, error: noSnapshot() };
   try {
-    const decoder = new SnapshotDecoder({ path: 'the snapshot', clusterId: NO_CLUSTER, onPiece });
-    decoder.add(bytes);
-    return { ok: true, value: decoder.finish() };
+    return { ok: true, value: readSnapshot(bytes, onPiece) };
   } catch (error) {
     if (error instanceof SwarmError) return { ok: false, error };
     throw error;
   }
 }
 
-function isSame(left: SnapshotSource, right: SnapshotSource): boolean {
-  return (
-    left.index === right.index &&
-    left.term === right.term &&
-    left.leaderTerm === right.leaderTerm &&
-    left.totalBytes === right.totalBytes
-  );
-}
-
-function nothingThere(): SwarmError {
-  return new SwarmError('DATA_DAMAGED', 'there is no such snapshot');
+/** @throws SwarmError DATA_DAMAGED */
+export function readSnapshot(bytes: Uint8Array, onPiece: (piece: Uint8Array) => void): SnapshotMeta {
+  const decoder = new SnapshotDecoder({ path: 'the snapshot', clusterId: NO_CLUSTER, onPiece });
+  decoder.add(bytes);
+  return decoder.finish();
 }

@@ -2,7 +2,8 @@ import type { LogIndex } from '../protocol/ids.ts';
 import type { LogWrite } from '../protocol/state.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 import { MemorySnapshots } from './memory-snapshots.ts';
-import type { LogStorage, StorageListener } from './port.ts';
+import type { LogStorage, RecoveredLog, StorageListener } from './port.ts';
+import { compactableTo, requireRecovered } from './reconcile.ts';
 
 export interface MemoryStorageOptions {
   /**
@@ -34,8 +35,8 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
   let failure: Error | undefined;
   let state: 'open' | 'closing' | 'failed' | 'closed' = 'open';
   let idle: (() => void)[] = [];
-  /** Done only when nothing is queued: that may cut away what the disk still holds below. */
   let compactTo = 0 as LogIndex;
+  let recovered: RecoveredLog | undefined = disk.recover();
 
   const isCurrent = (): boolean => (state === 'open' || state === 'closing') && disk.life === life;
 
@@ -62,7 +63,10 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
   };
   const settle = (group: readonly LogWrite[]): void => {
     for (const write of group) disk.commit(write);
-    if (queued.length === 0) disk.compact(compactTo);
+    free();
+  };
+  const free = (): void => {
+    disk.compact(compactableTo(compactTo, syncing === undefined ? queued : [...syncing, ...queued]));
   };
   const rest = (): void => {
     const waiting = idle;
@@ -79,14 +83,17 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
     },
   });
   return {
-    recovered: disk.recover(),
+    get recovered() {
+      return requireRecovered(recovered);
+    },
     snapshots,
     compact(index) {
       compactTo = index;
-      if (isCurrent() && syncing === undefined && queued.length === 0) disk.compact(compactTo);
+      if (isCurrent()) free();
     },
     start(given) {
       listener = given;
+      recovered = undefined;
     },
     write(write) {
       if (state === 'closing' || !isCurrent()) return;

@@ -29,6 +29,7 @@ export interface StorageListener {
  * during the last one.
  */
 export interface LogStorage {
+  /** To be asked for before `start`, which lets go of it: the node keeps the entries it needs. */
   readonly recovered: RecoveredLog;
   /** Must be called once, before the first `write`. */
   start(listener: StorageListener): void;

@@ -92,8 +92,9 @@ export function storageContract(name: string, make: () => Promise<StorageUnderTe
         { truncateFrom: 2, entries: entries(2, 3, 2) },
       ];
       for (const [at, write] of writes.entries()) {
-        const writer = startWriter(await disk.open());
-        expect(plain(writer.storage.recovered)).toEqual(replayed(writes.slice(0, at)));
+        const storage = await disk.open();
+        expect(plain(storage.recovered)).toEqual(replayed(writes.slice(0, at)));
+        const writer = startWriter(storage);
         await writer.write(write);
         await (at % 2 === 0 ? writer.storage.close() : disk.crash(writer.storage));
       }

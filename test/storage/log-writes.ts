@@ -1,7 +1,14 @@
 import type { Entry, EntryKind } from '../../src/protocol/entry.ts';
 import { clusterId, logIndex, nodeId, term } from '../../src/protocol/ids.ts';
-import type { HardState, LogWrite } from '../../src/protocol/state.ts';
-import type { LogStorage, RecoveredLog } from '../../src/storage/port.ts';
+import {
+  configuration,
+  type HardState,
+  type LogPosition,
+  type LogWrite,
+  type SnapshotMeta,
+} from '../../src/protocol/state.ts';
+import type { LogStorage } from '../../src/storage/port.ts';
+import type { ReplayedLog } from '../../src/storage/reconcile.ts';
 
 export const OWNER = { clusterId: clusterId('cluster-a'), nodeId: nodeId('n1') };
 
@@ -20,9 +27,18 @@ export function hardState(ofTerm: number, votedFor?: string): HardState {
   return { term: term(ofTerm), votedFor: votedFor === undefined ? undefined : nodeId(votedFor) };
 }
 
+export function position(index: number, ofTerm: number): LogPosition {
+  return { index: logIndex(index), term: term(ofTerm) };
+}
+
+export function snapshotAt(index: number, ofTerm = 1): SnapshotMeta {
+  return { ...position(index, ofTerm), configuration: configuration([nodeId('n1'), nodeId('n2')]) };
+}
+
 /** What a test says of a write; the rest does not change. */
 export interface WriteParts {
   readonly hardState?: HardState;
+  readonly restartAt?: LogPosition;
   readonly truncateFrom?: number;
   readonly entries?: readonly Entry[];
 }
@@ -31,6 +47,7 @@ function toWrite(sequence: number, parts: WriteParts): LogWrite {
   return {
     sequence,
     hardState: parts.hardState,
+    restartAt: parts.restartAt,
     truncateFrom: parts.truncateFrom === undefined ? undefined : logIndex(parts.truncateFrom),
     entries: parts.entries ?? [],
   };
@@ -85,10 +102,15 @@ export function startWriter(storage: LogStorage): Writer {
 }
 
 /** A recovered log as plain values that compare, with the bytes of each entry as text. */
-export function plain({ hardState: { term: ofTerm, votedFor }, entries: found }: RecoveredLog): PlainLog {
+export function plain({
+  hardState: { term: ofTerm, votedFor },
+  base,
+  entries: found,
+}: ReplayedLog): PlainLog {
   return {
     term: ofTerm,
     votedFor,
+    base: [base.index, base.term],
     entries: found.map(({ index, kind, data, ...rest }) => [
       index,
       rest.term,
@@ -101,17 +123,23 @@ export function plain({ hardState: { term: ofTerm, votedFor }, entries: found }:
 export interface PlainLog {
   readonly term: number;
   readonly votedFor: string | undefined;
+  readonly base: readonly [number, number];
   readonly entries: readonly (readonly [number, number, EntryKind, string])[];
 }
 
 /** The reference: what a log is after some writes. */
 export function replayed(writes: readonly WriteParts[]): PlainLog {
   let state = hardState(0);
+  let base = position(0, 0);
   let log: Entry[] = [];
   for (const write of writes) {
-    if (write.truncateFrom !== undefined) log = log.slice(0, write.truncateFrom - 1);
+    if (write.restartAt !== undefined) {
+      base = write.restartAt;
+      log = [];
+    }
+    if (write.truncateFrom !== undefined) log = log.slice(0, write.truncateFrom - 1 - base.index);
     log.push(...(write.entries ?? []));
     state = write.hardState ?? state;
   }
-  return plain({ hardState: state, entries: log });
+  return plain({ hardState: state, base, entries: log });
 }
