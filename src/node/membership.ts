@@ -21,6 +21,8 @@ export class MembershipWatch {
   #seen:
     | { readonly latest: Configuration; readonly committed: Configuration; readonly peers: number }
     | undefined;
+  /** No members as far as is known here, but let in: they may know better. */
+  readonly #guests = new Set<NodeId>();
   #standing: 'outside' | 'member' | 'removed' = 'outside';
 
   constructor(options: WatchOptions) {
@@ -36,14 +38,36 @@ export class MembershipWatch {
     const peers = role.kind === 'leader' ? role.progress.size : 0;
     if (latest === this.#seen?.latest && committed === this.#seen.committed && peers === this.#seen.peers)
       return;
+    if (latest !== this.#seen?.latest) this.#guests.clear();
     this.#seen = { latest, committed, peers };
-    const known = new Set([...members(latest), ...members(committed)]);
-    if (role.kind === 'leader') for (const peer of role.progress.keys()) known.add(peer);
-    known.delete(core.id);
-    onPeers([...known]);
+    onPeers(this.#peers());
     if (latest !== committed || isJoint(latest)) return;
     this.#settle(latest);
     this.#noteStanding(latest);
+  }
+
+  /**
+   * Somebody who is no member here wants a link. As long as nobody leads this node, it may be that the members
+   * have changed while it was away, or before it came: then it lets them in, and hears what they have to say.
+   */
+  admitGuest(peer: NodeId, now: Millis): boolean {
+    if (isLed(this.#options.core, now)) return false;
+    this.#guests.add(peer);
+    this.#options.onPeers(this.#peers());
+    return true;
+  }
+
+  /** Members now, those of a change under way, and guests. */
+  #peers(): readonly NodeId[] {
+    const { configurations, log, role, id } = this.#options.core;
+    const known = new Set([
+      ...members(configurations.latest),
+      ...members(configurations.at(log.commitIndex)),
+      ...this.#guests,
+    ]);
+    if (role.kind === 'leader') for (const peer of role.progress.keys()) known.add(peer);
+    known.delete(id);
+    return [...known];
   }
 
   begin(reply: MembershipReply, deadline: Millis, done: Done): void {
@@ -93,4 +117,11 @@ export class MembershipWatch {
       this.#options.onRemoved();
     }
   }
+}
+
+/** True while a leader is heard, or this node is one. `now`: the core of an idle learner sees no time pass. */
+function isLed({ role, config }: Core, now: Millis): boolean {
+  if (role.kind === 'leader') return true;
+  if (role.kind !== 'follower' || role.leaderContactAt === undefined) return false;
+  return now - role.leaderContactAt < config.electionTimeoutMaxMs;
 }

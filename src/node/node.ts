@@ -135,6 +135,7 @@ class Node<Result> implements RaftNode<Result> {
       onMessages: (_from, messages) => this.#onMessages(messages),
       onLinkOpened: (peer) => this.#onLinkOpened(peer),
       onLinkClosed: (peer) => this.#onLinkClosed(peer),
+      onStranger: (peer) => !this.#stopped && this.#membership.admitGuest(peer, options.clock.now()),
     });
     this.#membership.look();
     this.#step({ type: 'tick' });

@@ -2,7 +2,7 @@ import type { NodeId, Term } from '../protocol/ids.ts';
 import type { TimeoutNow, VoteResponse } from '../protocol/message.ts';
 import { isVoter, members } from '../protocol/state.ts';
 import { type Campaign, type Core, castVote, currentWriteSequence, enterTerm } from './core.ts';
-import { becomeFollower } from './election.ts';
+import { becomeFollower, mayStand } from './election.ts';
 import { becomeLeader } from './leader.ts';
 import { voteResult } from './quorum.ts';
 import { roundPatience } from './timeouts.ts';
@@ -93,6 +93,6 @@ export function loseRound(core: Core): void {
 /** Asked to take over: no pre-vote, for the leader itself wants to be replaced. */
 export function onTimeoutNow(core: Core, request: TimeoutNow): void {
   if (core.role.kind !== 'follower' || core.role.leaderId !== request.from) return;
-  if (!isVoter(core.membership, core.id) || core.config.standing === 'never') return;
+  if (!mayStand(core) || core.config.standing === 'never') return;
   startCampaign(core, { transfer: true });
 }

@@ -38,6 +38,12 @@ export class Configurations {
     return placed.configuration;
   }
 
+  /** The one at `index` and every later: any of them may turn out to be the committed one. */
+  since(index: LogIndex): readonly Configuration[] {
+    const first = this.#placed.findLastIndex((one) => one.index <= index);
+    return this.#placed.slice(Math.max(0, first)).map(({ configuration }) => configuration);
+  }
+
   /** Takes note of every configuration among `entries`, which were appended to the log. */
   append(entries: readonly Entry[]): void {
     for (const { index, kind, data } of entries) {

@@ -128,7 +128,7 @@ export function refuseStaleVote(core: Core, request: VoteRequest): void {
  * full time-out. Pre-vote and leader protection still decide, so this weakens nothing.
  */
 export function hasten(core: Core): void {
-  if (core.role.kind !== 'follower' || !isVoter(core.membership, core.id)) return;
+  if (core.role.kind !== 'follower' || !mayStand(core)) return;
   // A closed link says nothing of the leader's lease.
   if (core.config.leaseReads) return;
   core.hasty = true;
@@ -155,7 +155,16 @@ export function reachesQuorum(core: Core): boolean {
   return voteResult(core.membership, reachable) === 'won';
 }
 
+/**
+ * True for a voter; and for one that a change removes or demotes as long as it does not know that to be
+ * committed: it may be the only one that holds the change, and then nobody else can be elected. Thesis §4.2.2
+ */
+export function mayStand({ id, membership, configurations, log }: Core): boolean {
+  if (isVoter(membership, id)) return true;
+  return configurations.since(log.commitIndex).some((config) => isVoter(config, id));
+}
+
 /** When a node in `role` wants to be woken to stand for election; Infinity for learners. */
 export function electionDeadline(core: Core, follower: Follower): Millis {
-  return isVoter(core.membership, core.id) ? follower.electionDeadline : Number.POSITIVE_INFINITY;
+  return mayStand(core) ? follower.electionDeadline : Number.POSITIVE_INFINITY;
 }

@@ -3,6 +3,7 @@ import type { LogIndex, NodeId, Term } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
 import { isVoter, members } from '../protocol/state.ts';
 import { type Core, hasCommittedInTerm, type Leader, type Role } from './core.ts';
+import { mayStand } from './election.ts';
 import type { Progress } from './progress.ts';
 import { quorumValue } from './quorum.ts';
 
@@ -64,10 +65,10 @@ function checkRole(core: Core): void {
       invariant((role.leaderContactAt ?? 0) <= core.now, `${id} heard its leader in the future`);
       return;
     case 'pre-candidate':
-      invariant(isVoter(core.membership, id), `${id} rehearses an election without a vote`);
+      invariant(mayStand(core), `${id} rehearses an election without a vote`);
       return;
     case 'candidate':
-      invariant(isVoter(core.membership, id), `${id} stands for election without a vote`);
+      invariant(mayStand(core), `${id} stands for election without a vote`);
       invariant(votedFor === id, `candidate ${id} voted for ${votedFor}`);
       invariant(
         !role.votes.has(id) || durability.completed >= role.ownVoteSequence,

@@ -47,7 +47,11 @@ export function replicateTo(core: Core, leader: Leader, peer: NodeId): void {
  * they arrived, and its rejection starts the repair when they did not.
  */
 export function verifyPipeline(core: Core, leader: Leader, peer: NodeId): void {
-  sendAppend(core, leader, peer, []);
+  const progress = leader.progress.get(peer);
+  // The log has been compacted past what comes next: whatever arrived, only a snapshot leads on.
+  if (progress?.mode === 'replicate' && progress.nextIndex <= core.log.base.index) {
+    sendSnapshot(core, leader, peer);
+  } else sendAppend(core, leader, peer, []);
 }
 
 /** What `peer` lacks is not in the log any more. The runtime moves the bytes. §7 */

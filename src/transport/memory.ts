@@ -28,10 +28,13 @@ export function createMemoryHub(defer: (callback: () => void) => void): MemoryHu
   const links = new Map<string, Link>();
   const cuts = new Set<string>();
 
+  const wants = (id: NodeId, peer: NodeId): boolean => members.get(id)?.peers.has(peer) === true;
   const isConnected = (left: NodeId, right: NodeId): boolean => {
-    const accepted =
-      members.get(left)?.peers.has(right) === true && members.get(right)?.peers.has(left) === true;
-    return accepted && !cuts.has(linkName(left, right));
+    if (cuts.has(linkName(left, right))) return false;
+    // Whoever is not expected must ask to be let in.
+    if (wants(left, right) && !wants(right, left)) members.get(right)?.listener?.onStranger?.(left);
+    if (wants(right, left) && !wants(left, right)) members.get(left)?.listener?.onStranger?.(right);
+    return wants(left, right) && wants(right, left);
   };
   const tell = (id: NodeId, say: (listener: TransportListener) => void): void => {
     const member = members.get(id);

@@ -20,6 +20,7 @@ export interface PeerNetworkOptions {
 /** The peers' side of one node: a socket each way per peer, and what both say about the pair. */
 export interface PeerNetwork {
   readonly transport: Transport;
+  /** Asks the layer above about strangers. */
   isPeer(id: NodeId): boolean;
   /** The level that the peer said in its hello; undefined while there is no link. */
   levelOf(peer: NodeId): number | undefined;
@@ -91,7 +92,7 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
   };
 
   return {
-    isPeer: (id) => pairs.has(id),
+    isPeer: (id) => pairs.has(id) || (listener?.onStranger?.(id) === true && pairs.has(id)),
     levelOf: (peer) => pairs.get(peer)?.level,
     accept({ socket, hello }) {
       const peer = hello.nodeId;

@@ -7,6 +7,11 @@ export interface TransportListener {
   onLinkOpened(peer: NodeId): void;
   /** Once per opened link. A killed peer is noticed here long before a time-out. */
   onLinkClosed(peer: NodeId): void;
+  /**
+   * Somebody who knows the swarm's secret, but is no peer here, wants a link. True: it has been made a peer
+   * (`setPeers`) and is let in. Whoever was away while the members changed learns of the new ones by this.
+   */
+  onStranger?(peer: NodeId): boolean;
 }
 
 /**

@@ -179,6 +179,29 @@ describe('the leader goes', () => {
   });
 });
 
+describe('who holds a change that nobody else has', () => {
+  test.each([
+    { why: 'its own demotion', change: 'add-learner b' },
+    { why: 'its own removal', change: 'remove b' },
+  ])(
+    '$why: stands for election all the same, or nobody could ever be elected (thesis §4.2.2)',
+    ({ change }) => {
+      const cluster = new Cluster({ voters: ['a', 'b'] });
+      cluster.elect('b');
+      cluster.settle();
+      cluster.partition(['a'], ['b']);
+      cluster.change('b', change);
+      cluster.crash('b');
+      cluster.heal();
+      cluster.restart('b');
+      cluster.run(10_000);
+      expect(cluster.role('a')).toBe('leader');
+      expect(cluster.core('a').membership.voters).toEqual(['a']);
+      expect(cluster.role('b')).toBe('follower');
+    },
+  );
+});
+
 test('a learner that has not heard of its promotion votes when it is asked (pitfall 19)', () => {
   const cluster = leading({ voters: ['a', 'b'], learners: ['c'] });
   cluster.change('a', 'add-voter c');

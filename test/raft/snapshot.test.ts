@@ -100,6 +100,21 @@ describe('a follower that lacks what is not in the log any more', () => {
     expect(cluster.applied('c')).toEqual([1, 7]);
   });
 
+  test('whose pipeline stood still while the log went on is sent one, too', () => {
+    const cluster = new Cluster({ voters: ['a', 'b', 'c'], config: { ...NO_TAIL, maxInflightAppends: 1 } });
+    cluster.elect('a');
+    cluster.propose('a', 'lost');
+    cluster.drop({ to: 'c' });
+    for (let at = 0; at < 4; at++) cluster.propose('a', `p${at}`);
+    cluster.settle({ to: 'b' });
+    cluster.settle({ from: 'b' });
+    cluster.drop({ to: 'c' });
+    cluster.saveSnapshot('a');
+    expect(cluster.progress('a', 'c').mode).toBe('replicate');
+    cluster.run(300);
+    expect(cluster.progress('a', 'c').mode).toBe('snapshot');
+  });
+
   test('counts nothing of it before it is installed', () => {
     const cluster = lagging(5);
     cluster.saveSnapshot('a');

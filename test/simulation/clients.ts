@@ -24,12 +24,15 @@ export interface Server {
 export interface ClientsOptions {
   readonly time: VirtualTime;
   readonly chance: Chance;
-  readonly nodes: readonly NodeId[];
+  /** Who may be called now. */
+  readonly nodes: () => readonly NodeId[];
   /** The process called so, if it runs. */
   readonly server: (id: NodeId) => Server | undefined;
   readonly note: (who: string, what: string) => void;
   readonly count: Count;
   readonly keys: number;
+  /** Share of the reads that trust the leader's lease. */
+  readonly leaseReadShare: number;
   /** Reads skip the barrier, to prove that the history check would see it. */
   readonly readsWithoutBarrier: boolean;
 }
@@ -123,7 +126,10 @@ export class Clients {
     this.#options.note(to, `client reads ${key}`);
     const end = this.#begin<LogIndex>({ kind: 'read', key }, to, done, () => server.machine.read(key));
     if (this.#options.readsWithoutBarrier) end({ ok: true, value: 0 as LogIndex });
-    else server.node.readBarrier(end);
+    else {
+      const { chance, leaseReadShare } = this.#options;
+      server.node.readBarrier(end, chance.happens(leaseReadShare) ? 'lease' : 'quorum');
+    }
   }
 
   /** A command was committed at `index`: at one place only, and never after its client was told that it was not. */
@@ -143,7 +149,7 @@ export class Clients {
 
   #call(): void {
     const { time, chance, nodes } = this.#options;
-    const to = chance.pick(nodes);
+    const to = chance.pick(nodes());
     const key = chance.pick(this.keys);
     const isRead = chance.happens(READ_SHARE);
     // A paused process takes the request in when it goes on, like everything that is addressed to it.

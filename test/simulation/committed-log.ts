@@ -1,5 +1,5 @@
-import type { Entry } from '../../src/protocol/entry.ts';
 import { decodeConfiguration } from '../../src/protocol/configuration-codec.ts';
+import type { Entry } from '../../src/protocol/entry.ts';
 import type { LogIndex, NodeId, Term } from '../../src/protocol/ids.ts';
 import { type Configuration, isJoint, type LogPosition, majority } from '../../src/protocol/state.ts';
 import type { InvariantsOptions, NodeView } from './invariants.ts';
@@ -55,7 +55,10 @@ export class CommittedLog {
   checkPosition(id: NodeId, { index, term }: LogPosition): void {
     const known = this.#committed[index - 1];
     if (known?.entry.term === term) return;
-    throw new Violation('State Machine Safety', `${id} begins behind ${index} of term ${term}, which is not committed`);
+    throw new Violation(
+      'State Machine Safety',
+      `${id} begins behind ${index} of term ${term}, which is not committed`,
+    );
   }
 
   /** The state of node `id` is what it was elsewhere at `index`. */
@@ -63,7 +66,10 @@ export class CommittedLog {
     const known = this.#committed[index - 1];
     if (known !== undefined) known.digest ??= digest;
     if (known?.digest === digest) return;
-    throw new Violation('Equal states', `${id} came to ${digest} at ${index}, elsewhere it was ${known?.digest}`);
+    throw new Violation(
+      'Equal states',
+      `${id} came to ${digest} at ${index}, elsewhere it was ${known?.digest}`,
+    );
   }
 
   /** Node `id` was elected in `term`: it must hold all that was committed in earlier ones. §5.4 */
@@ -84,7 +90,10 @@ export class CommittedLog {
       return hardState.term > term || (hardState.term === term && hardState.votedFor === id);
     };
     if (isQuorum(config, isBound)) return;
-    throw new Violation('Durable votes', `${id} leads term ${term} without a majority of disks that voted so`);
+    throw new Violation(
+      'Durable votes',
+      `${id} leads term ${term} without a majority of disks that voted so`,
+    );
   }
 
   onApplied(id: NodeId, entry: Entry, result: string, digest: string): void {
@@ -127,7 +136,10 @@ export class CommittedLog {
     this.#configuration = next;
     if (isSafeStep(before, next)) return;
     const text = JSON.stringify([before, next]);
-    throw new Violation('Overlapping quorums', `entry ${entry.index} goes from one to another at once: ${text}`);
+    throw new Violation(
+      'Overlapping quorums',
+      `entry ${entry.index} goes from one to another at once: ${text}`,
+    );
   }
 }
 

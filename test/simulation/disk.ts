@@ -1,8 +1,10 @@
-import { type LogIndex, type NodeId, TERM_ZERO, type Term } from '../../src/protocol/ids.ts';
+import type { StateMachine } from '../../src/node/port.ts';
+import { clusterId, type LogIndex, type NodeId, TERM_ZERO, type Term } from '../../src/protocol/ids.ts';
 import type { HardState, LogPosition, LogWrite } from '../../src/protocol/state.ts';
 import { type MemoryStorage, openMemoryStorage } from '../../src/storage/memory.ts';
 import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import type { LogStorage, StorageListener } from '../../src/storage/port.ts';
+import { SnapshotDecoder } from '../../src/storage/snapshot-file.ts';
 import type { Chance } from './chance.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -81,6 +83,21 @@ export class SimulatedDisk {
       close: () => storage.close(),
     };
     return bug === 'acknowledges-early' ? this.#acknowledgingEarly(honest) : honest;
+  }
+
+  /** Puts `machine` into the state that the newest snapshot says. */
+  loadInto(machine: Pick<StateMachine, 'restore'>): void {
+    const { snapshot } = this.#platter;
+    if (snapshot === undefined) return;
+    const restoration = machine.restore();
+    const decoder = new SnapshotDecoder({
+      path: 'snapshot',
+      clusterId: clusterId(''),
+      onPiece: (piece) => restoration.add(piece),
+    });
+    decoder.add(snapshot.bytes);
+    decoder.finish();
+    restoration.finish();
   }
 
   /** The process is gone; a prefix of what it had not synced may be on the disk all the same. */

@@ -12,6 +12,8 @@ export interface FaultsOptions {
   readonly time: VirtualTime;
   readonly chance: Chance;
   readonly swarm: SimulatedSwarm;
+  /** True while the swarm can bear the loss of a machine with its disk. */
+  readonly mayWipe: () => boolean;
   readonly note: (who: string, what: string) => void;
   readonly count: Count;
 }
@@ -152,9 +154,19 @@ export class Faults {
       case 'graceful-stop':
         swarm.stop(victim);
         return this.#remedyLater(() => swarm.start(victim));
+      case 'wipe':
+        return this.#wipe(victim);
       default:
         return unreachable(kind);
     }
+  }
+
+  #wipe(victim: NodeId): void {
+    const { swarm, note, mayWipe, count } = this.#options;
+    if (!mayWipe()) return;
+    note(victim, 'is lost with its disk');
+    count('machines lost', 1);
+    swarm.bury(victim);
   }
 
   /** Anybody, but half the time a leader: nothing else is so rich in consequences. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Entry } from '../../src/protocol/entry.ts';
 import { type LogIndex, logIndex, type NodeId, nodeId, type Term, term } from '../../src/protocol/ids.ts';
 import type { VoteResponse } from '../../src/protocol/message.ts';
+import { configuration } from '../../src/protocol/state.ts';
 import type { DurableImage } from './disk.ts';
 import { Invariants, type NodeView } from './invariants.ts';
 
@@ -46,9 +47,12 @@ class Drawn implements NodeView {
     return this;
   }
 
+  readonly configurations = { latest: BOOTSTRAP, at: () => BOOTSTRAP };
+
   get log() {
     const { entries, commitIndex } = this;
     return {
+      base: { index: logIndex(0), term: term(0) },
       lastIndex: logIndex(entries.length),
       commitIndex,
       termAt: (index: LogIndex) => (index === 0 ? term(0) : entries[index - 1]?.term),
@@ -56,6 +60,8 @@ class Drawn implements NodeView {
     };
   }
 }
+
+const BOOTSTRAP = configuration(['n1', 'n2', 'n3'].map(nodeId));
 
 /** Three nodes whose disks hold what their logs hold, until a row says otherwise. */
 function stage() {
@@ -67,6 +73,7 @@ function stage() {
       return {
         hardState: { term: term(0), votedFor: undefined },
         lastIndex: logIndex(0),
+        base: { index: logIndex(0), term: term(0) },
         termAt: () => undefined,
       };
     }
@@ -76,15 +83,16 @@ function stage() {
     return {
       hardState: { term: newest, votedFor: leader?.id ?? node.id },
       lastIndex: node.log.lastIndex,
+      base: node.log.base,
       termAt: node.log.termAt,
     };
   };
   const invariants = new Invariants({
-    voters: nodes.map(({ id }) => id),
+    bootstrap: BOOTSTRAP,
     durable,
     onCommitted: () => undefined,
   });
-  for (const node of nodes) invariants.onStarted(node);
+  for (const node of nodes) invariants.onStarted(node, '');
   const check = (): void => {
     for (const { id } of nodes) invariants.check(id);
   };
@@ -250,8 +258,8 @@ describe('each promise of the paper is watched', () => {
         n1.write('1:a').commit(1);
         n2.write('1:a').commit(1);
         check();
-        for (const entry of n1.entries) invariants.onApplied(n1.id, entry, 'x');
-        for (const entry of n2.entries) invariants.onApplied(n2.id, entry, 'y');
+        for (const entry of n1.entries) invariants.onApplied(n1.id, entry, 'x', '');
+        for (const entry of n2.entries) invariants.onApplied(n2.id, entry, 'y', '');
       },
     },
     {
@@ -261,7 +269,7 @@ describe('each promise of the paper is watched', () => {
         n1.write('1:a', '1:b').commit(2);
         n2.write('1:a', '1:b');
         check();
-        for (const entry of n1.entries.slice(1)) invariants.onApplied(n1.id, entry, 'x');
+        for (const entry of n1.entries.slice(1)) invariants.onApplied(n1.id, entry, 'x', '');
       },
     },
     {
@@ -302,7 +310,7 @@ describe('each promise of the paper is watched', () => {
         n1.as('follower', 2);
         invariants.onSent(vote('n1', 'n1', 2));
         invariants.onEnded(n1.id);
-        invariants.onStarted(n1);
+        invariants.onStarted(n1, '');
         invariants.onSent(vote('n1', 'n2', 2));
       },
     },
@@ -337,7 +345,7 @@ describe('each promise of the paper is watched', () => {
         n1.as('follower', 2);
         invariants.onSent(vote('n1', 'n1', 2));
         invariants.onEnded(n1.id);
-        invariants.onStarted(n1.as('follower', 1));
+        invariants.onStarted(n1.as('follower', 1), '');
       },
     },
     {

@@ -72,6 +72,11 @@ export class Invariants {
     return this.#committed.lastIndex;
   }
 
+  /** The latest that anybody has committed. */
+  get configuration(): Configuration {
+    return this.#committed.configuration;
+  }
+
   /** The terms that had a leader. */
   get terms(): number {
     return this.#leaders.size;
@@ -105,7 +110,10 @@ export class Invariants {
     const seen = this.#seen.get(id);
     if (seen === undefined) return;
     if (index <= seen.appliedIndex) {
-      throw new Violation('Applied in order', `${id} went back from ${seen.appliedIndex} to a snapshot at ${index}`);
+      throw new Violation(
+        'Applied in order',
+        `${id} went back from ${seen.appliedIndex} to a snapshot at ${index}`,
+      );
     }
     seen.appliedIndex = index;
     this.#committed.checkDigest(id, index, digest);
@@ -243,7 +251,9 @@ export class Invariants {
   /** A leader has at most one change of membership under way. */
   #checkChanges(seen: Seen): void {
     if (seen.ledTerm === undefined) return;
-    const open = seen.log.slice(seen.commitIndex - seen.base.index).filter(({ kind }) => kind === 'config');
+    // A leader that was restarted does not know yet how far everybody had come.
+    const committed = Math.max(seen.base.index, this.#committed.lastIndex);
+    const open = seen.log.slice(committed - seen.base.index).filter(({ kind }) => kind === 'config');
     if (open.length <= 1) return;
     throw new Violation(
       'One change at a time',

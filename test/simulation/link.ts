@@ -52,7 +52,8 @@ export class Link {
   /** Begins to connect when both ends and the way between them allow it. */
   reconsider(): void {
     this.#forgetTheDead();
-    if (this.#phase !== 'closed' || this.#endpoints() === undefined) return;
+    // To be let in by one end may have begun it already.
+    if (this.#endpoints() === undefined || this.#phase !== 'closed') return;
     this.#phase = 'connecting';
     this.#later(undefined, this.#world.delay() + this.#world.delay(), () => this.#connected());
   }

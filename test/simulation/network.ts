@@ -40,6 +40,8 @@ export interface NetworkOptions {
   readonly forge: ((message: Message) => Message) | undefined;
 }
 
+const KNOCK_EVERY_MS = 400;
+
 interface Member {
   readonly id: NodeId;
   listener: TransportListener | undefined;
@@ -81,12 +83,26 @@ export class SimulatedNetwork {
         member.listener = listener;
       },
       setPeers: (peers) => {
+        const before = member.peers;
         member.peers = new Set(peers);
+        for (const peer of before) if (!member.peers.has(peer)) this.#link(id, peer).close();
         for (const peer of peers) this.#link(id, peer).reconsider();
+        for (const peer of peers) if (!before.has(peer)) this.#knock(member, peer);
       },
       send: (to, messages) => this.#send(member, to, messages),
       close: async () => this.#remove(member),
     };
+  }
+
+  /** Who is not let in tries again. */
+  #knock(member: Member, peer: NodeId): void {
+    const { time } = this.#options;
+    const run = (): void => {
+      if (!member.isAlive || !member.peers.has(peer)) return;
+      this.#link(member.id, peer).reconsider();
+      this.#knock(member, peer);
+    };
+    time.schedule({ at: time.now + KNOCK_EVERY_MS, owner: undefined, run });
   }
 
   /** The process is gone; its peers' kernels tell them. */
@@ -202,7 +218,12 @@ export class SimulatedNetwork {
 
   #endpoint(id: NodeId, peer: NodeId) {
     const member = this.#members.get(id);
-    if (member?.listener === undefined || !member.peers.has(peer)) return undefined;
+    if (member?.listener === undefined) return undefined;
+    if (!member.peers.has(peer)) {
+      // Knocks from the other side only: somebody whom this one does not want either is nobody.
+      const isWanted = this.#members.get(peer)?.peers.has(id) === true;
+      if (!isWanted || member.listener.onStranger?.(peer) !== true) return undefined;
+    }
     return {
       id,
       isAlive: () => member.isAlive,

@@ -20,12 +20,15 @@ const FAULT_KINDS = [
   'failed-disk',
   'transfer',
   'graceful-stop',
+  'wipe',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export interface NodePlan {
   readonly id: NodeId;
+  /** Not there from the beginning: a machine that may be let in. */
+  readonly isSpare: boolean;
   readonly config: RaftConfig;
   readonly skew: Skew;
 }
@@ -43,7 +46,15 @@ export interface Plan {
   readonly requestTimeoutMs: Millis;
   readonly keys: number;
   readonly handicap: Handicap | undefined;
+  readonly snapshotEveryEntries: number;
+  /** Pauses between changes of membership; undefined: it stays as it is. */
+  readonly changeEveryMs: { readonly min: Millis; readonly max: Millis } | undefined;
+  /** Share of the reads that trust the leader's lease. */
+  readonly leaseReadShare: number;
 }
+
+/** Machines that may be let in; each once. */
+const SPARES = 6;
 
 /**
  * What is still wrong in the first part of the recovery. The nodes that are not concerned are a
@@ -64,21 +75,27 @@ const HANDICAPS = ['cut-off', 'deaf', 'mute', 'down', 'stuck-disk', 'parted'] as
 export function drawPlan(chance: Chance): Plan {
   const voterCount = chance.pick([1, 2, 3, 3, 3, 3, 3, 5, 5, 5]);
   const learnerCount = chance.happens(0.15) ? 1 : 0;
-  const ids = Array.from({ length: voterCount + learnerCount }, (_, at) => nodeId(`n${at + 1}`));
+  const founders = voterCount + learnerCount;
+  const changes = chance.happens(0.5);
+  const ids = Array.from({ length: founders + (changes ? SPARES : 0) }, (_, at) => nodeId(`n${at + 1}`));
   const voters = ids.slice(0, voterCount);
-  const standings = drawStandings(chance, voterCount);
+  // Who stays when others go must be able to lead.
+  const standings = changes ? [] : drawStandings(chance, voterCount);
   const timing = drawTiming(chance);
+  const leases = chance.happens(0.25);
   return {
     nodes: ids.map((id, at) => ({
       id,
+      isSpare: at >= founders,
       config: raftConfig({
         ...timing,
+        leaseReads: leases,
         standing: standings[at] ?? 'eligible',
         rank: chance.happens(0.3) ? chance.integer(0, 8) : 0,
       }),
       skew: { offsetMs: chance.integer(0, 1_000_000), rate: 0.97 + 0.06 * chance.fraction() },
     })),
-    bootstrap: configuration(voters, ids.slice(voterCount)),
+    bootstrap: configuration(voters, ids.slice(voterCount, founders)),
     weather: drawWeather(chance),
     diskLatency: { min: 0, max: chance.pick([0, 2, 5, 20]) },
     faults: drawFaults(chance),
@@ -91,7 +108,10 @@ export function drawPlan(chance: Chance): Plan {
     callEveryMs: { min: 1, max: chance.pick([60, 150, 300]) },
     requestTimeoutMs: chance.pick([500, 2000, 5000]),
     keys: chance.integer(1, 4),
-    handicap: drawHandicap(chance, voters, standings),
+    handicap: changes ? undefined : drawHandicap(chance, voters, standings),
+    snapshotEveryEntries: chance.pick([4, 15, 60, Number.POSITIVE_INFINITY]),
+    changeEveryMs: changes ? { min: 20, max: chance.pick([200, 800, 2000]) } : undefined,
+    leaseReadShare: leases ? 0.6 : 0,
   };
 }
 
@@ -121,6 +141,7 @@ function drawTiming(chance: Chance) {
     // Small enough that one append does not take everything.
     maxAppendBytes: chance.pick([40, 200, 512 * 1024]),
     maxUncommittedBytes: chance.pick([400, 64 * 1024 * 1024]),
+    snapshotTailEntries: chance.pick([0, 3, 30]),
   };
 }
 

@@ -10,8 +10,9 @@ const RECOVERY_MS = 20_000;
  * everybody, each node taking one append and one read of every list, until all hold the same.
  */
 export async function recover(world: World): Promise<void> {
-  const { plan, clients, faults, swarm } = world;
+  const { plan, clients, faults, swarm, members } = world;
   clients.stop();
+  members.stop();
   faults.healAll();
   world.note('world', 'all is healed');
   const { handicap } = plan;
@@ -21,6 +22,9 @@ export async function recover(world: World): Promise<void> {
     await serveThrough(world, present, `a majority beside nodes that are ${handicap.kind}`);
     lift();
   }
+  members.beginFunerals();
+  await within(world, 'the dead are out of the swarm', () => members.isSettled);
+  members.shutDownStrangers();
   await serveThrough(world, swarm.ids, 'everybody');
   await within(world, 'every node holds the same', () => hasConverged(world, swarm.ids));
   await within(world, 'every call is answered', () => clients.pendingCalls === 0);

@@ -1,8 +1,10 @@
+import { decodeConfiguration } from '../../src/protocol/configuration-codec.ts';
 import { Chance } from './chance.ts';
 import { Clients, type Count } from './clients.ts';
 import { Faults } from './faults.ts';
 import { Invariants } from './invariants.ts';
 import { decodeAppend, explainHistory } from './list-machine.ts';
+import { Members } from './members.ts';
 import { drawPlan, type Plan } from './plan.ts';
 import { recover } from './recovery.ts';
 import { SimulatedSwarm, type SwarmBugs } from './swarm.ts';
@@ -43,6 +45,7 @@ export interface World {
   readonly clients: Clients;
   readonly invariants: Invariants;
   readonly faults: Faults;
+  readonly members: Members;
   readonly note: (who: string, what: string) => void;
   /** Runs until `isDone` or until `deadline`, checking every promise after every event. */
   run(deadline: number, isDone: () => boolean): Promise<'done' | 'late'>;
@@ -79,6 +82,7 @@ class Run implements World {
   readonly clients: Clients;
   readonly invariants: Invariants;
   readonly faults: Faults;
+  readonly members: Members;
   readonly note: (who: string, what: string) => void;
   events = 0;
   readonly #counts = new Map<string, number>();
@@ -106,27 +110,48 @@ class Run implements World {
     this.clients = new Clients({
       time,
       chance: chance.stream('clients'),
-      nodes: this.swarm.ids,
+      nodes: () => this.swarm.ids,
       server: (id) => this.swarm.server(id),
       note,
       count,
       keys: plan.keys,
+      leaseReadShare: plan.leaseReadShare,
       readsWithoutBarrier: bugs.readsWithoutBarrier ?? false,
     });
     this.invariants = new Invariants({
-      voters: plan.bootstrap.voters,
+      bootstrap: plan.bootstrap,
       durable: (id) => this.swarm.disk(id).durable,
       onCommitted: (entry) => {
         if (entry.kind === 'command') this.clients.onCommitted(decodeAppend(entry.data).id, entry.index);
+        if (entry.kind === 'config') this.members.onCommitted(decodeConfiguration(entry.data));
       },
     });
-    this.faults = new Faults({ plan, time, chance: chance.stream('faults'), swarm: this.swarm, note, count });
+    this.members = new Members({
+      plan,
+      time,
+      chance: chance.stream('members'),
+      swarm: this.swarm,
+      committed: () => this.invariants.configuration,
+      note,
+      count,
+    });
+    this.faults = new Faults({
+      plan,
+      time,
+      chance: chance.stream('faults'),
+      swarm: this.swarm,
+      mayWipe: () => plan.changeEveryMs !== undefined && this.members.canLoseOne(),
+      note,
+      count,
+    });
   }
 
   async live(): Promise<void> {
-    const { plan, swarm, clients, faults } = this;
-    for (const { id } of plan.nodes) swarm.start(id);
+    const { plan, swarm, clients, faults, members } = this;
+    members.onCommitted(plan.bootstrap);
+    for (const id of swarm.ids) swarm.start(id);
     faults.begin();
+    members.begin();
     clients.start(plan.callEveryMs);
     await this.run(plan.faultPhaseMs, () => false);
     await recover(this);

@@ -2,6 +2,7 @@ import { createNode, type Node } from '../../src/node/node.ts';
 import type { NodeStatus, StateMachine } from '../../src/node/port.ts';
 import { clusterId, type NodeId } from '../../src/protocol/ids.ts';
 import type { Message } from '../../src/protocol/message.ts';
+import { configuration } from '../../src/protocol/state.ts';
 import type { Chance } from './chance.ts';
 import type { Count, Server } from './clients.ts';
 import { type DiskBug, SimulatedDisk } from './disk.ts';
@@ -44,6 +45,8 @@ export class SimulatedSwarm {
   readonly #options: SwarmOptions;
   readonly #plans: ReadonlyMap<NodeId, NodePlan>;
   readonly #disks: ReadonlyMap<NodeId, SimulatedDisk>;
+  /** Who may run: the founders and who was let in since, but for those who are gone for good. */
+  readonly #living: Set<NodeId>;
   readonly #processes = new Map<NodeId, Process>();
   /** Processes whose disk will refuse them. */
   readonly #failing = new Set<NodeId>();
@@ -54,6 +57,7 @@ export class SimulatedSwarm {
     this.#options = options;
     const { plan, time, chance, bugs, encoding } = options;
     this.#plans = new Map(plan.nodes.map((node) => [node.id, node]));
+    this.#living = new Set(plan.nodes.filter(({ isSpare }) => !isSpare).map(({ id }) => id));
     this.#disks = new Map(plan.nodes.map(({ id }) => [id, this.#createDisk(id)]));
     this.network = new SimulatedNetwork({
       time,
@@ -84,7 +88,19 @@ export class SimulatedSwarm {
   }
 
   get ids(): readonly NodeId[] {
-    return [...this.#plans.keys()];
+    return [...this.#living];
+  }
+
+  /** A machine that nobody has heard of joins. */
+  letIn(id: NodeId): void {
+    this.#living.add(id);
+    this.start(id);
+  }
+
+  /** The machine is gone with its disk: what is called so will never be heard again. */
+  bury(id: NodeId): void {
+    this.crash(id);
+    this.#living.delete(id);
   }
 
   get running(): readonly NodeId[] {
@@ -113,14 +129,16 @@ export class SimulatedSwarm {
   /** Starts a process on the disk of `id`. Nothing happens when one runs. */
   start(id: NodeId): void {
     const plan = this.#plans.get(id);
-    if (plan === undefined || this.#processes.has(id)) return;
-    const { plan: all, time, chance, bugs, note, invariants } = this.#options;
+    if (plan === undefined || !this.#living.has(id) || this.#processes.has(id)) return;
+    const { plan: all, time, chance, bugs, note, count, invariants } = this.#options;
     note(id, 'starts');
     const machine = new ListMachine();
+    this.disk(id).loadInto(machine);
     const node = createNode<Values>({
       id,
       clusterId: SIMULATED,
-      bootstrap: all.bootstrap,
+      bootstrap: plan.isSpare ? configuration([]) : all.bootstrap,
+      snapshotEveryEntries: all.snapshotEveryEntries,
       config: plan.config,
       seed: chance.integer(0, 0xffffffff),
       requestTimeoutMs: all.requestTimeoutMs,
@@ -131,7 +149,19 @@ export class SimulatedSwarm {
       listener: {
         onApplied: (entry, result) => {
           note(id, `applies ${entry.index} of term ${entry.term}`);
-          invariants().onApplied(id, entry, result?.join() ?? '');
+          invariants().onApplied(id, entry, result?.join() ?? '', machine.digest);
+        },
+        onRestored: (index) => {
+          note(id, `takes on the state at ${index}`);
+          count('snapshots installed', 1);
+          invariants().onRestored(id, index, machine.digest);
+        },
+        onRemoved: () => {
+          note(id, 'learns that it was removed');
+          count('removals learned', 1);
+        },
+        onTrouble: (error) => {
+          throw new Violation('No trouble', `${id}: ${error.message}`);
         },
         onRoleChanged: ({ role, term, leaderId }) =>
           note(id, `is ${role} in term ${term}, led by ${leaderId ?? 'nobody'}`),
@@ -139,7 +169,7 @@ export class SimulatedSwarm {
       },
     });
     this.#processes.set(id, { node, machine, isStopping: false });
-    invariants().onStarted(node.inspect());
+    invariants().onStarted(node.inspect(), machine.digest);
   }
 
   /** Ends the process at once. What its disk had not synced is lost, but for a prefix. */
@@ -242,6 +272,12 @@ function describe(message: Message): string {
       return `${from}: ${type} ${message.granted ? 'yes' : 'no'}, term ${term}`;
     case 'heartbeat':
       return `${from}: heartbeat ${message.round}, commit ${message.commitIndex}, term ${term}`;
+    case 'snapshot-chunk': {
+      const { index, offset, data, totalBytes } = message;
+      return `${from}: snapshot ${index}, bytes ${offset}+${data.length} of ${totalBytes}, term ${term}`;
+    }
+    case 'snapshot-answer':
+      return `${from}: snapshot ${message.index} ${message.status} ${message.heldBytes}, term ${term}`;
     case 'read-response':
       return `${from}: read ${message.context} at ${message.index ?? 'nowhere'}, term ${term}`;
     case 'proposal-forward':
