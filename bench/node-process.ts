@@ -2,7 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { systemClock } from '../src/node/clock.ts';
 import { createNode, type Node } from '../src/node/node.ts';
-import type { NodeStatus } from '../src/node/port.ts';
+import type { NodeStatus, Restoration } from '../src/node/port.ts';
 import { clusterId, nodeId } from '../src/protocol/ids.ts';
 import { configuration } from '../src/protocol/state.ts';
 import { raftConfig } from '../src/raft/config.ts';
@@ -53,6 +53,21 @@ const server = await openTransportServer({
   health: () => ({}),
   onTrouble: () => undefined,
 });
+/** The count is the whole state. */
+function* capture(): Generator<Uint8Array> {
+  yield Buffer.from(String(applied));
+}
+function restore(): Restoration {
+  let count = 0;
+  return {
+    add: (piece) => {
+      count = Number(Buffer.from(piece).toString());
+    },
+    finish: () => {
+      applied = count;
+    },
+  };
+}
 const ANSWER = new Uint8Array(0);
 let applied = 0;
 node = createNode<number>({
@@ -64,7 +79,7 @@ node = createNode<number>({
   storage,
   transport: server.transport,
   clock: systemClock,
-  machine: { apply: () => ++applied },
+  machine: { apply: () => ++applied, capture, restore },
   listener: {
     onRoleChanged: (status: NodeStatus) =>
       process.send?.({ type: 'role', role: status.role, term: status.term }),

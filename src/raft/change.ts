@@ -78,11 +78,12 @@ function initialContact(core: Core): PeerContact {
  * are no members any more; to resign if it is one of them. At the end of every step.
  */
 export function tendMembership(core: Core, leader: Leader): void {
-  if (isInFlight(core)) return;
   const config = core.membership;
+  if (config === leader.tended || isInFlight(core)) return;
   if (!isJoint(config)) {
-    if (leader.progress.size + 1 > members(config).length) bidFarewell(core, leader, config);
+    bidFarewell(core, leader, config);
     if (!config.voters.includes(core.id)) resign(core, leader);
+    else if (leader.leaving.size === 0) leader.tended = config;
   } else if (config.autoLeave && hasCommittedInTerm(core)) {
     const next = leaveJoint(config);
     if (!(next instanceof MembershipError)) appendConfiguration(core, leader, next);

@@ -77,6 +77,8 @@ export interface Leader {
   readonly contacts: Map<NodeId, PeerContact>;
   /** Members no more that shall still learn of it, and until when they are told. */
   readonly leaving: Map<NodeId, Millis>;
+  /** The committed configuration that asks nothing more of the leader. */
+  tended: Configuration | undefined;
   heartbeatDeadline: Millis;
   round: number;
   /** The latest rounds, oldest first. */

@@ -23,6 +23,7 @@ export function becomeLeader(core: Core): void {
     progress: new Map(),
     contacts: new Map(),
     leaving: new Map(),
+    tended: undefined,
     heartbeatDeadline: core.now + core.config.heartbeatIntervalMs,
     round: 0,
     sentRounds: [],

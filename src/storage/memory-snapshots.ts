@@ -33,7 +33,7 @@ export class MemorySnapshots implements SnapshotStore {
 
   constructor({ disk, schedule }: MemorySnapshotsOptions) {
     this.#disk = disk;
-    this.#schedule = schedule;
+    this.#schedule = inOrder(schedule);
   }
 
   get latest(): SnapshotMeta | undefined {
@@ -130,6 +130,25 @@ export class MemorySnapshots implements SnapshotStore {
     this.#disk.saveSnapshot(outcome.value, bytes);
     return outcome;
   }
+}
+
+/** A disk does one thing after the other, however long each takes. */
+function inOrder(schedule: (work: () => void) => void): (work: () => void) => void {
+  const queue: (() => void)[] = [];
+  let isBusy = false;
+  const next = (): void => {
+    const work = queue.shift();
+    isBusy = work !== undefined;
+    if (work === undefined) return;
+    schedule(() => {
+      work();
+      next();
+    });
+  };
+  return (work) => {
+    queue.push(work);
+    if (!isBusy) next();
+  };
 }
 
 function decode(bytes: Uint8Array | undefined, onPiece: (piece: Uint8Array) => void): Outcome<SnapshotMeta> {
