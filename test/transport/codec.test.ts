@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { logIndex, nodeId, term } from '../../src/protocol/ids.ts';
+import { MAX_SNAPSHOT_CHUNK_BYTES } from '../../src/protocol/limits.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { decodeMessages } from '../../src/transport/codec-decode.ts';
 import { encodeMessages } from '../../src/transport/codec-encode.ts';
@@ -35,6 +36,21 @@ const MAX = 2n ** 53n - 1n;
 const FORMAT = 1;
 const APPEND = 1;
 const HEARTBEAT = 8;
+const SNAPSHOT_CHUNK = 16;
+const SNAPSHOT_ANSWER = 17;
+const chunk = (totalBytes: bigint, offset: bigint, data: Uint8Array): Uint8Array =>
+  frame(
+    FORMAT,
+    SNAPSHOT_CHUNK,
+    u64(5n),
+    u64(9n),
+    u64(4n),
+    u64(totalBytes),
+    u64(offset),
+    u32(7),
+    u32(data.length),
+    data,
+  );
 const appendHead = (prevLogIndex: bigint): Uint8Array =>
   frame(FORMAT, APPEND, u64(5n), u64(prevLogIndex), u64(4n), u64(0n));
 
@@ -60,6 +76,21 @@ describe('peer frames', () => {
     const entry = frame(u64(1n), 1, u32(2), 0, 0);
     const head = frame(FORMAT, APPEND, u64(1n), u64(0n), u64(0n), u64(0n), u32(1));
     expect(encodeMessages([append([2])])).toEqual(frame(head, entry));
+    const snapshot = { ...ENDS, term: term(5), index: logIndex(9) };
+    const data = Uint8Array.of(1, 2, 3);
+    const piece = { snapshotTerm: term(4), totalBytes: 10, offset: 6, crc: 7, data };
+    expect(encodeMessages([{ type: 'snapshot-chunk', ...snapshot, ...piece }])).toEqual(chunk(10n, 6n, data));
+    expect(
+      encodeMessages([{ type: 'snapshot-answer', ...snapshot, status: 'installed', heldBytes: 10 }]),
+    ).toEqual(frame(FORMAT, SNAPSHOT_ANSWER, u64(5n), u64(9n), u64(10n), 1));
+  });
+
+  test('carry a chunk of a snapshot that ends with it, and one as large as may be', () => {
+    const largest = new Uint8Array(MAX_SNAPSHOT_CHUNK_BYTES);
+    for (const data of [Uint8Array.of(1, 2), largest]) {
+      const bytes = chunk(100n + BigInt(data.length), 100n, data);
+      expect(decoded(bytes)).toMatchObject([{ type: 'snapshot-chunk', offset: 100, crc: 7 }]);
+    }
   });
 
   test('say who sent them by their link, not by their content', () => {
@@ -88,6 +119,16 @@ describe('peer frames', () => {
     { why: 'four billion entries', bytes: frame(appendHead(1n), u32(2 ** 32 - 1), u64(1n), 1, u32(0)) },
     { why: 'four billion commands', bytes: frame(FORMAT, 13, u64(1n), u64(1n), u32(2 ** 32 - 1), u32(0)) },
     { why: 'an index that would pass 2^53-1', bytes: frame(appendHead(MAX), u32(1), u64(1n), 1, u32(0)) },
+    { why: 'a chunk beyond the end of its snapshot', bytes: chunk(10n, 9n, Uint8Array.of(1, 2)) },
+    { why: 'a chunk longer than its snapshot', bytes: chunk(1n, 0n, Uint8Array.of(1, 2)) },
+    { why: 'a question beyond the end of the snapshot', bytes: chunk(1n, 2n, Uint8Array.of()) },
+    { why: 'an offset over 2^53-1', bytes: chunk(MAX, MAX + 1n, Uint8Array.of()) },
+    { why: 'a snapshot over 2^53-1', bytes: chunk(MAX + 1n, 0n, Uint8Array.of()) },
+    { why: 'a chunk too large', bytes: chunk(MAX, 0n, new Uint8Array(MAX_SNAPSHOT_CHUNK_BYTES + 1)) },
+    {
+      why: 'an unknown status of a snapshot',
+      bytes: frame(FORMAT, SNAPSHOT_ANSWER, u64(5n), u64(9n), u64(1n), 3),
+    },
     { why: 'a byte too many at the end', bytes: frame(encodeMessages([heartbeat(1)]), 0) },
   ])('are refused: $why', ({ bytes }) => {
     expect(decodeMessages(bytes, ENDS)).toMatchObject({ ok: false, error: { code: 'MALFORMED' } });
