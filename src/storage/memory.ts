@@ -1,4 +1,5 @@
 import type { LogIndex } from '../protocol/ids.ts';
+import { invariant } from '../protocol/invariant.ts';
 import type { LogWrite } from '../protocol/state.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 import { MemorySnapshots } from './memory-snapshots.ts';
@@ -88,6 +89,7 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
     },
     snapshots,
     compact(index) {
+      invariant(index <= (snapshots.latest?.index ?? 0), 'only what a snapshot covers may be let go of');
       compactTo = index;
       if (isCurrent()) free();
     },

@@ -71,7 +71,7 @@ export interface SnapshotReader {
 
 /**
  * The snapshots of one node. Callbacks come once, never from within the call, and not after `close` of the
- * storage. Errors: `DISK_FAILED`, `DATA_DAMAGED`.
+ * storage. Errors: `DISK_FAILED`, `DATA_DAMAGED`; `DATA_FOREIGN` for a file of another cluster or format.
  */
 export interface SnapshotStore {
   /** The newest that is whole and durable. */

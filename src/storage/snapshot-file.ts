@@ -30,9 +30,9 @@ const TRAILER_BYTES = 8;
 const SNAPSHOT_VERSION = 1;
 
 const ids = z.array(z.string().refine(isId)).transform((list) => list as NodeId[]);
+/** The same in every version. */
+const formatSchema = z.object({ magic: z.literal('raft-manager snapshot'), version: z.int().positive() });
 const headerSchema = z.object({
-  magic: z.literal('raft-manager snapshot'),
-  version: z.literal(SNAPSHOT_VERSION),
   clusterId: z.string(),
   index: z.int().positive(),
   term: z.int().positive(),
@@ -157,13 +157,16 @@ export class SnapshotDecoder {
   }
 
   #readHeader(body: Buffer): SnapshotMeta {
-    const parsed = headerSchema.safeParse(parseJson(body.toString('utf8')));
-    if (!parsed.success) throw this.#damaged('the header is not one of this release');
+    const header = parseJson(body.toString('utf8'));
+    const format = formatSchema.safeParse(header);
+    if (!format.success) throw this.#damaged('this is no snapshot');
+    if (format.data.version !== SNAPSHOT_VERSION)
+      throw this.#foreign(`has format ${format.data.version}, not ${SNAPSHOT_VERSION}`);
+    const parsed = headerSchema.safeParse(header);
+    if (!parsed.success) throw this.#damaged('the header does not say what it should');
     const { clusterId, index, term, configuration } = parsed.data;
-    if (clusterId !== this.#reading.clusterId) {
-      const { path, clusterId: ours } = this.#reading;
-      throw new SwarmError('DATA_FOREIGN', `${path} is of cluster ${clusterId}, not of ${ours}`, { path });
-    }
+    const ours = this.#reading.clusterId;
+    if (clusterId !== ours) throw this.#foreign(`is of cluster ${clusterId}, not of ${ours}`);
     return { index: index as LogIndex, term: term as Term, configuration };
   }
 
@@ -176,9 +179,14 @@ export class SnapshotDecoder {
     this.#ended = true;
   }
 
+  #foreign(what: string): SwarmError {
+    const { path } = this.#reading;
+    return new SwarmError('DATA_FOREIGN', `${path} ${what}`, { path });
+  }
+
   #damaged(what: string): SwarmError {
     const { path } = this.#reading;
-    return new SwarmError('DATA_DAMAGED', `${path} is damaged at byte ${this.#offset}: ${what}`, { path });
+    return new SwarmError('DATA_DAMAGED', `${path} at byte ${this.#offset}: ${what}`, { path });
   }
 }
 

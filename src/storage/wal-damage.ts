@@ -4,8 +4,17 @@ import { decodeRecord, groupAt, RECORD_HEADER_BYTES } from './wal-record.ts';
 /** The least a disk writes at once; the unit in which a write that a crash cut short is missing. */
 const SECTOR_BYTES = 512;
 
-/** A header alone: 32 bytes, and two names of at most 64 characters with a length. */
-const MAX_SEGMENT_HEADER_BYTES = RECORD_HEADER_BYTES + 1 + 64 + 64;
+/** The group of a header alone: three records, two names of at most 64 characters with a length, and a vote. */
+const MAX_SEGMENT_HEADER_BYTES = 3 * RECORD_HEADER_BYTES + 1 + 64 + 64 + 64;
+
+interface TailToJudge {
+  /** Where the record lies that cannot be read. */
+  readonly offset: number;
+  /** The group whose turn it is there. */
+  readonly openGroup: number;
+  /** Bytes of the whole writes before it. */
+  readonly validBytes: number;
+}
 
 /**
  * Tells what a crash cut short from what rotted. The record at `offset` cannot be read; it is the next one of
@@ -16,13 +25,10 @@ const MAX_SEGMENT_HEADER_BYTES = RECORD_HEADER_BYTES + 1 + 64 + 64;
  *   not are still zero; where none is, they were all written and one has changed since. Damage.
  * - Nothing more is there: the tail never got here.
  */
-export function isTornTail(
-  bytes: Buffer,
-  { offset, openGroup }: { readonly offset: number; readonly openGroup: number },
-): boolean {
+export function isTornTail(bytes: Buffer, { offset, openGroup, validBytes }: TailToJudge): boolean {
   const next = findRecord(bytes, offset + 1, openGroup);
   // Nothing goes to a segment before its header is durable; what is longer than that is no torn header.
-  if (offset === 0) return next === undefined && bytes.length <= MAX_SEGMENT_HEADER_BYTES;
+  if (validBytes === 0) return next === undefined && bytes.length <= MAX_SEGMENT_HEADER_BYTES;
   if (next === undefined) return true;
   if (next.group > openGroup || !hasMissingSector(bytes, offset, next.at)) return false;
   return findRecord(bytes, next.at, openGroup + 1) === undefined;

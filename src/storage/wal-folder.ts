@@ -1,9 +1,9 @@
 import { mkdirSync, statSync } from 'node:fs';
-import { open, readdir, readFile } from 'node:fs/promises';
+import { open, readdir, readFile, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { SwarmError } from '../protocol/errors.ts';
 import { lockFolder } from './folder-lock.ts';
-import type { SegmentBytes } from './wal-replay.ts';
+import type { Segment } from './wal-replay.ts';
 
 const SEGMENT_NAME = /^(\d{8})\.wal$/;
 
@@ -54,10 +54,6 @@ export function segmentPath(folder: string, number: number): string {
   return join(folder, `${String(number).padStart(8, '0')}.wal`);
 }
 
-export interface Segment extends SegmentBytes {
-  readonly number: number;
-}
-
 /** The segments of a folder, oldest first. */
 export async function readSegments(folder: string): Promise<readonly Segment[]> {
   const names = (await readdir(folder)).filter((name) => SEGMENT_NAME.test(name)).sort();
@@ -67,6 +63,15 @@ export async function readSegments(folder: string): Promise<readonly Segment[]> 
     segments.push({ number: Number.parseInt(name, 10), path, bytes: await readFile(path) });
   }
   return segments;
+}
+
+/**
+ * Removes a segment, durably: were the next one removed before that, a crash could leave this one, and a gap
+ * behind it.
+ */
+export async function removeSegment(folder: string, number: number): Promise<void> {
+  await unlink(segmentPath(folder, number));
+  await syncFolder(folder);
 }
 
 /** Cuts a file, durably: a tail that came back behind newer records would be read as their continuation. */
@@ -95,7 +100,7 @@ export function diskFailed(folder: string, cause: unknown): SwarmError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new SwarmError(
     'DISK_FAILED',
-    `the log in ${folder} failed: ${reason}. Check the disk (space, permissions, health), then start again`,
+    `the data in ${folder} cannot be used: ${reason}. Check the disk (space, permissions, health), then start again`,
     { folder },
   );
 }

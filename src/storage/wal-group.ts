@@ -6,6 +6,7 @@ import {
   putEntry,
   putHardState,
   putMark,
+  putRestart,
   putTruncate,
   RECORD_HEADER_BYTES,
   type Target,
@@ -59,7 +60,7 @@ export interface EncodedGroup {
 }
 
 function putWrite(to: Target, place: Placement, write: LogWrite, lastFlags: number): void {
-  const { hardState, truncateFrom, entries } = write;
+  const { hardState, restartAt, truncateFrom, entries } = write;
   let left = recordsOf(write);
   const next = (): Placement => {
     left -= 1;
@@ -68,6 +69,7 @@ function putWrite(to: Target, place: Placement, write: LogWrite, lastFlags: numb
   };
   if (isEmpty(write)) putMark(to, next());
   if (hardState !== undefined) putHardState(to, next(), hardState);
+  if (restartAt !== undefined) putRestart(to, next(), restartAt);
   if (truncateFrom !== undefined) putTruncate(to, next(), truncateFrom);
   for (const entry of entries) putEntry(to, next(), entry);
 }
@@ -77,13 +79,15 @@ function recordsOf(write: LogWrite): number {
   if (isEmpty(write)) return 1;
   return (
     (write.hardState === undefined ? 0 : 1) +
+    (write.restartAt === undefined ? 0 : 1) +
     (write.truncateFrom === undefined ? 0 : 1) +
     write.entries.length
   );
 }
 
-function isEmpty({ hardState, truncateFrom, entries }: LogWrite): boolean {
-  return hardState === undefined && truncateFrom === undefined && entries.length === 0;
+function isEmpty({ hardState, restartAt, truncateFrom, entries }: LogWrite): boolean {
+  const changesNothing = hardState === undefined && restartAt === undefined && truncateFrom === undefined;
+  return changesNothing && entries.length === 0;
 }
 
 function groupBytes(writes: readonly LogWrite[]): number {

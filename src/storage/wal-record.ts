@@ -1,9 +1,16 @@
 import { crc32 } from 'node:zlib';
 import type { Entry, EntryKind } from '../protocol/entry.ts';
-import type { ClusterId, LogIndex, NodeId, Term } from '../protocol/ids.ts';
+import {
+  type ClusterId,
+  INDEX_ZERO,
+  type LogIndex,
+  type NodeId,
+  TERM_ZERO,
+  type Term,
+} from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
 import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
-import type { HardState } from '../protocol/state.ts';
+import type { HardState, LogPosition } from '../protocol/state.ts';
 
 /**
  * The bytes of one record of the write-ahead log. Numbers are little-endian.
@@ -21,7 +28,8 @@ import type { HardState } from '../protocol/state.ts';
  */
 export const RECORD_HEADER_BYTES = 32;
 
-export const WAL_VERSION = 1;
+/** Version 1 had neither `restart` nor `start`. It is read, and not written any more. */
+export const WAL_VERSION = 2;
 
 export const END_OF_WRITE = 1;
 export const END_OF_GROUP = 2;
@@ -35,9 +43,13 @@ export interface Owner {
 export type WalRecord =
   /** Begins every segment. */
   | { readonly kind: 'segment'; readonly version: number; readonly owner: Owner }
+  /** Follows it: where the log ended then, so that the segment can stand first when those before it are gone. */
+  | { readonly kind: 'start'; readonly at: LogPosition }
   /** Says nothing but that the group before it is durable. */
   | { readonly kind: 'mark' }
   | { readonly kind: 'hard-state'; readonly hardState: HardState }
+  /** The log begins anew behind this place; what came before is forgotten. */
+  | { readonly kind: 'restart'; readonly at: LogPosition }
   | { readonly kind: 'truncate'; readonly from: LogIndex }
   | { readonly kind: 'entry'; readonly entry: Entry };
 
@@ -57,6 +69,9 @@ const HARD_STATE = 2;
 const TRUNCATE = 3;
 const ENTRY_CODE = { noop: 4, command: 5, config: 6 } as const satisfies Record<EntryKind, number>;
 const MARK = 7;
+const RESTART = 8;
+const START = 9;
+const LAST_KIND = START;
 const ENTRY_KIND: Readonly<Record<number, EntryKind>> = { 4: 'noop', 5: 'command', 6: 'config' };
 
 /** Entries come in frames, so no body is longer; a length beyond it is not one. */
@@ -105,24 +120,44 @@ export function putHardState(to: Target, place: Placement, { term, votedFor }: H
 }
 
 export function putTruncate(to: Target, place: Placement, from: LogIndex): void {
-  putBodiless(to, place, TRUNCATE, from);
+  putBodiless(to, place, TRUNCATE, { term: TERM_ZERO, index: from });
+}
+
+export function putRestart(to: Target, place: Placement, at: LogPosition): void {
+  putBodiless(to, place, RESTART, at);
 }
 
 export function putMark(to: Target, place: Placement): void {
-  putBodiless(to, place, MARK, 0);
+  putBodiless(to, place, MARK, { term: TERM_ZERO, index: INDEX_ZERO });
 }
 
-/** The record every segment begins with, a group of its own. Its layout is the same in every version. */
-export function encodeSegmentHeader({ clusterId, nodeId }: Owner, group: number): Buffer {
-  const names = Buffer.from(`\0${clusterId}${nodeId}`, 'latin1');
-  names[0] = clusterId.length;
-  const to = target(RECORD_HEADER_BYTES + names.length);
-  const place = { at: 0, group, flags: END_OF_WRITE | END_OF_GROUP };
+/** What a log has come to where a segment begins. */
+export interface SegmentStart {
+  readonly hardState: HardState;
+  /** The last entry; undefined when its term is not known, and the segment can never stand first. */
+  readonly last: LogPosition | undefined;
+}
+
+/**
+ * The group every segment begins with. The layout of its first record is the same in every version.
+ *
+ * With the start and the hard state the segment says all that the ones before it did.
+ */
+export function encodeSegmentHeader(owner: Owner, group: number, { hardState, last }: SegmentStart): Buffer {
+  const names = Buffer.from(`\0${owner.clusterId}${owner.nodeId}`, 'latin1');
+  names[0] = owner.clusterId.length;
+  const starts = last === undefined ? 0 : RECORD_HEADER_BYTES;
+  const votes = RECORD_HEADER_BYTES + (hardState.votedFor?.length ?? 0);
+  const to = target(RECORD_HEADER_BYTES + names.length + starts + votes);
+  const place = { at: 0, group, flags: 0 };
   to.bytes.set(names, RECORD_HEADER_BYTES);
   putHeader(to, place, SEGMENT, names.length);
   putInteger(to.view, 16, 0);
   putInteger(to.view, 24, WAL_VERSION);
-  seal(to, place, to.bytes.length);
+  seal(to, place, RECORD_HEADER_BYTES + names.length);
+  if (last !== undefined) putBodiless(to, place, START, last);
+  place.flags = END_OF_WRITE | END_OF_GROUP;
+  putHardState(to, place, hardState);
   return to.bytes;
 }
 
@@ -131,7 +166,7 @@ export function decodeRecord(bytes: Buffer, offset: number): PlacedRecord | unde
   if (offset + RECORD_HEADER_BYTES > bytes.length) return undefined;
   const kind = bytes[offset + 8] ?? 0;
   const flags = bytes[offset + 9] ?? 0;
-  if (kind < SEGMENT || kind > MARK || flags > (END_OF_WRITE | END_OF_GROUP)) return undefined;
+  if (kind < SEGMENT || kind > LAST_KIND || flags > (END_OF_WRITE | END_OF_GROUP)) return undefined;
   const length = bytes.readUInt32LE(offset + 4);
   const end = offset + RECORD_HEADER_BYTES + length;
   if (length > MAX_BODY_BYTES || end > bytes.length) return undefined;
@@ -150,9 +185,9 @@ export function groupAt(bytes: Buffer, offset: number): number {
   return bytes.readUInt16LE(offset + 10) + bytes.readUInt32LE(offset + 12) * TWO_16;
 }
 
-function putBodiless(to: Target, place: Placement, kind: number, index: number): void {
+function putBodiless(to: Target, place: Placement, kind: number, { term, index }: LogPosition): void {
   putHeader(to, place, kind, 0);
-  putInteger(to.view, place.at + 16, 0);
+  putInteger(to.view, place.at + 16, term);
   putInteger(to.view, place.at + 24, index);
   seal(to, place, place.at + RECORD_HEADER_BYTES);
 }
@@ -192,6 +227,10 @@ function readRecord(bytes: Buffer, offset: number, end: number): WalRecord {
     }
     case TRUNCATE:
       return { kind: 'truncate', from: index };
+    case RESTART:
+      return { kind: 'restart', at: { index, term } };
+    case START:
+      return { kind: 'start', at: { index, term } };
     case SEGMENT:
       return { kind: 'segment', version: index, owner: readOwner(body) };
     default:

@@ -2,12 +2,14 @@ import type { Entry } from '../protocol/entry.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import { TERM_ZERO } from '../protocol/ids.ts';
 import { unreachable } from '../protocol/invariant.ts';
-import type { HardState } from '../protocol/state.ts';
-import type { RecoveredLog } from './port.ts';
+import type { HardState, LogPosition } from '../protocol/state.ts';
+import { LOG_START, lastPosition, type ReplayedLog } from './reconcile.ts';
 import { damaged, isCleanEnd, isTornTail } from './wal-damage.ts';
 import { decodeRecord, type Owner, type PlacedRecord, WAL_VERSION, type WalRecord } from './wal-record.ts';
+import { SegmentRetention } from './wal-retention.ts';
 
-export interface SegmentBytes {
+export interface Segment {
+  readonly number: number;
   /** For messages. */
   readonly path: string;
   readonly bytes: Buffer;
@@ -21,7 +23,19 @@ export interface LogEnd {
   readonly validBytes: number;
   /** Where the last group begins, in the last segment. */
   readonly lastGroupAt: number;
+  /** Format of the last segment. */
+  readonly version: number;
 }
+
+interface Replayed {
+  readonly log: ReplayedLog;
+  readonly end: LogEnd;
+  readonly retention: SegmentRetention;
+  /** Segments that were being removed when a crash came: the ones behind them say it all. */
+  readonly leftovers: readonly number[];
+}
+
+const NOTHING: LogEnd = { group: 0, validBytes: 0, lastGroupAt: 0, version: WAL_VERSION };
 
 /**
  * Replays the segments of a folder, oldest first.
@@ -33,87 +47,128 @@ export interface LogEnd {
  * @throws SwarmError DATA_DAMAGED with file and offset; DATA_FOREIGN when the folder is another node's, or of
  *   another version.
  */
-export function replaySegments(
-  segments: readonly SegmentBytes[],
-  owner: Owner,
-): { readonly log: RecoveredLog; readonly end: LogEnd } {
-  const replay = new Replay(owner);
-  const last = segments.length - 1;
-  for (const [at, segment] of segments.entries()) {
-    if (at === last) replay.takeLast(segment);
-    else replay.takeEarlier(segment);
+export function replaySegments(segments: readonly Segment[], owner: Owner): Replayed {
+  let firstError: unknown;
+  for (let skipped = 0; ; skipped += 1) {
+    const replay = new Replay(owner);
+    try {
+      replay.takeAll(segments.slice(skipped));
+      const { log, end, retention } = replay;
+      return { log, end, retention, leftovers: segments.slice(0, skipped).map(({ number }) => number) };
+    } catch (error) {
+      firstError ??= error;
+      if (!replay.beginsTooEarly || skipped === segments.length - 1) throw firstError;
+    }
   }
-  return { log: replay.log, end: replay.end };
 }
 
 class Replay {
+  readonly retention = new SegmentRetention();
   readonly #owner: Owner;
+  #isFirst = true;
+  #number = 0;
+  #base = LOG_START;
   #hardState: HardState = { term: TERM_ZERO, votedFor: undefined };
   readonly #entries: Entry[] = [];
   /** Records of a write whose last one has not been seen yet. */
   #unfinished: WalRecord[] = [];
   #group = 0;
   #groupEnded = true;
-  #end: LogEnd = { group: 0, validBytes: 0, lastGroupAt: 0 };
+  #end = NOTHING;
+  /** The log begins where the first segment says, not at its very beginning or a restart. */
+  #standsOnStart = false;
+  #beginsTooEarly = false;
 
   constructor(owner: Owner) {
     this.#owner = owner;
   }
 
-  get log(): RecoveredLog {
-    return { hardState: this.#hardState, entries: this.#entries };
+  get log(): ReplayedLog {
+    return { hardState: this.#hardState, base: this.#base, entries: this.#entries };
   }
 
   get end(): LogEnd {
     return this.#end;
   }
 
+  /**
+   * The first segment needs one that is gone, which went only because a later one can stand first: this one was to
+   * go with it.
+   */
+  get beginsTooEarly(): boolean {
+    return this.#beginsTooEarly;
+  }
+
+  takeAll(segments: readonly Segment[]): void {
+    for (const segment of segments.slice(0, -1)) this.#takeEarlier(segment);
+    const last = segments.at(-1);
+    if (last !== undefined) this.#takeLast(last);
+  }
+
   /** A segment that has a successor: all of it was durable before that one was begun. */
-  takeEarlier(segment: SegmentBytes): void {
+  #takeEarlier(segment: Segment): void {
     const offset = this.#takeRecords(segment);
+    this.#isFirst = false;
     if (this.#groupEnded && isCleanEnd(segment.bytes, offset)) return;
     throw damaged(segment.path, offset, 'a record that was durable cannot be read any more');
   }
 
-  takeLast(segment: SegmentBytes): void {
-    const { path, bytes } = segment;
+  #takeLast(segment: Segment): void {
+    const { number, path, bytes } = segment;
     const offset = this.#takeRecords(segment);
     const openGroup = this.#groupEnded ? this.#group + 1 : this.#group;
-    if (isTornTail(bytes, { offset, openGroup })) return;
+    const { validBytes } = this.#end;
+    // What lay before a segment goes only when it says all of it.
+    const isMissing = this.#isFirst && number > 1 && validBytes === 0;
+    if (!isMissing && isTornTail(bytes, { offset, openGroup, validBytes })) return;
     throw damaged(path, offset, 'a record that was durable cannot be read any more');
   }
 
   /** Takes the records up to the first bad one, and gives its offset. */
-  #takeRecords({ path, bytes }: SegmentBytes): number {
-    this.#end = { group: this.#group, validBytes: 0, lastGroupAt: 0 };
+  #takeRecords(segment: Segment): number {
+    const { number, path, bytes } = segment;
+    this.#number = number;
+    this.#end = { ...NOTHING, group: this.#group };
+    let version = WAL_VERSION;
     let groupAt = 0;
     for (let offset = 0; ; ) {
       const placed = decodeRecord(bytes, offset);
       if (placed === undefined) return offset;
-      if (offset === 0) this.#checkHeader(placed.record, path);
+      if (offset === 0) version = this.#begin(placed, segment);
       if (placed.group !== this.#group) groupAt = offset;
       this.#checkGroup(placed, path, offset);
+      this.#checkPlace(placed, path, offset);
       this.#unfinished.push(placed.record);
       if (placed.endsWrite) {
         for (const record of this.#unfinished) this.#apply(record, path, offset);
         this.#unfinished = [];
-        this.#end = { group: placed.group, validBytes: placed.end, lastGroupAt: groupAt };
+        this.#end = { group: placed.group, validBytes: placed.end, lastGroupAt: groupAt, version };
       }
       offset = placed.end;
     }
   }
 
-  #checkHeader(record: WalRecord, path: string): void {
+  /** Gives the version of the format. */
+  #begin(placed: PlacedRecord, { number, path, bytes }: Segment): number {
+    const version = this.#checkHeader(placed.record, path);
+    const next = decodeRecord(bytes, placed.end);
+    // A segment that says where it starts may follow one that has been let go of.
+    if (this.#isFirst && next?.record.kind === 'start') this.#group = placed.group - 1;
+    else if (this.#isFirst && next !== undefined) this.#beginsTooEarly = number > 1;
+    return version;
+  }
+
+  #checkHeader(record: WalRecord, path: string): number {
     if (record.kind !== 'segment') throw damaged(path, 0, 'a segment must begin with its header');
-    if (record.version !== WAL_VERSION) {
+    if (record.version < 1 || record.version > WAL_VERSION) {
       throw new SwarmError(
         'DATA_FOREIGN',
-        `${path} has format ${record.version}; this release reads format ${WAL_VERSION}. Use the release that wrote it`,
+        `${path} has format ${record.version}; this release reads formats 1 to ${WAL_VERSION}. Use the release that wrote it`,
         { path, version: record.version },
       );
     }
     const { clusterId, nodeId } = record.owner;
-    if (clusterId === this.#owner.clusterId && nodeId === this.#owner.nodeId) return;
+    if (clusterId === this.#owner.clusterId && nodeId === this.#owner.nodeId) return record.version;
     throw new SwarmError(
       'DATA_FOREIGN',
       `${path} is in the data folder of node ${nodeId} of cluster ${clusterId}; ${this.#owner.nodeId} of ${this.#owner.clusterId} asks for it. Name the right folder, or move this one away`,
@@ -133,20 +188,42 @@ class Replay {
     this.#groupEnded = endsGroup;
   }
 
+  #checkPlace({ record }: PlacedRecord, path: string, offset: number): void {
+    const before = this.#unfinished.at(-1);
+    if (record.kind === 'segment' ? offset === 0 : record.kind !== 'start' || before?.kind === 'segment')
+      return;
+    throw damaged(path, offset, `a record of kind ${record.kind} stands where none may be`);
+  }
+
   #apply(record: WalRecord, path: string, offset: number): void {
     switch (record.kind) {
-      case 'segment':
       case 'mark':
+        return;
+      case 'segment':
+        this.retention.begin(this.#number);
+        return;
+      case 'start':
+        this.#start(record.at, path, offset);
+        return;
+      case 'restart':
+        this.#base = record.at;
+        this.#entries.length = 0;
+        this.#standsOnStart = false;
+        this.retention.apply({ restartAt: record.at, truncateFrom: undefined });
         return;
       case 'hard-state':
         this.#hardState = record.hardState;
         return;
       case 'truncate':
-        if (record.from < 1) throw damaged(path, offset, 'the log is cut before its first entry');
-        this.#entries.length = Math.min(this.#entries.length, record.from - 1);
+        if (record.from <= this.#base.index) {
+          this.#beginsTooEarly = this.#standsOnStart;
+          throw damaged(path, offset, `the log is cut at ${record.from}, before its first entry`);
+        }
+        this.#entries.length = Math.min(this.#entries.length, record.from - this.#base.index - 1);
+        this.retention.apply({ restartAt: undefined, truncateFrom: record.from });
         return;
       case 'entry': {
-        const due = this.#entries.length + 1;
+        const due = this.#base.index + this.#entries.length + 1;
         if (record.entry.index !== due) {
           throw damaged(path, offset, `entry ${record.entry.index} stands where entry ${due} is due`);
         }
@@ -156,5 +233,22 @@ class Replay {
       default:
         unreachable(record);
     }
+  }
+
+  /** The segments before this one, if they are there, must have come to the same place. */
+  #start(at: LogPosition, path: string, offset: number): void {
+    const last = lastPosition(this.log);
+    if (this.#isFirst) {
+      this.#base = at;
+      this.#standsOnStart = this.#number > 1;
+    } else if (last.index !== at.index || last.term !== at.term) {
+      const found = `${last.index}/${last.term}`;
+      throw damaged(
+        path,
+        offset,
+        `the segment starts behind ${at.index}/${at.term}, the log ends at ${found}`,
+      );
+    }
+    this.retention.setStart(at.index);
   }
 }

@@ -1,58 +1,33 @@
 import { SwarmError } from '../protocol/errors.ts';
+import type { LogIndex } from '../protocol/ids.ts';
 import { InvariantError, invariant } from '../protocol/invariant.ts';
 import { MAX_SEGMENT_BYTES } from '../protocol/limits.ts';
 import type { LogWrite } from '../protocol/state.ts';
 import type { LogStorage, RecoveredLog, StorageListener } from './port.ts';
-import { type OpenWalFile, openWalFile, type WalFile, writeDurably } from './wal-file.ts';
-import {
-  claimFolder,
-  cutFile,
-  diskFailed,
-  readSegments,
-  type Segment,
-  segmentPath,
-  syncFolder,
-} from './wal-folder.ts';
-import { GroupEncoder } from './wal-group.ts';
-import { encodeSegmentHeader, type Owner } from './wal-record.ts';
-import { type LogEnd, replaySegments } from './wal-replay.ts';
+import { compactableTo, requireRecovered } from './reconcile.ts';
+import type { SnapshotFiles } from './snapshot-store.ts';
+import { claimFolder, diskFailed, removeSegment } from './wal-folder.ts';
+import { type LogTail, recoverLog, tailAfter } from './wal-recovery.ts';
+import type { SegmentRetention } from './wal-retention.ts';
+import type { SegmentWriter, SegmentWriterOptions } from './wal-segment.ts';
 
-export interface WalOptions extends Owner {
-  readonly folder: string;
+export interface WalOptions extends SegmentWriterOptions {
   /** A segment of at least this size gets a successor. Default `MAX_SEGMENT_BYTES`. */
   readonly maxSegmentBytes?: number;
-  /** Default: the file system. */
-  readonly openFile?: OpenWalFile;
 }
 
 /**
- * Zeros written ahead of small groups. A sync that makes no file longer leaves the file system's journal
- * alone: half the time for groups up to 64 entries, nothing gained from half of this size on.
- */
-const PREALLOCATED_BYTES = 256 * 1024;
-
-const MARK: LogWrite = { sequence: 0, hardState: undefined, truncateFrom: undefined, entries: [] };
-
-/**
- * Opens the write-ahead log of one node, and creates its folder if there is none.
+ * Opens the write-ahead log of one node with the snapshots beside it, and creates its folder if there is none.
  *
  * @throws SwarmError DATA_LOCKED, DATA_DAMAGED, DATA_FOREIGN; DISK_FAILED when the folder cannot be used.
  */
 export async function openWal(options: WalOptions): Promise<LogStorage> {
   const { folder } = options;
   let unlock: (() => void) | undefined;
-  let wal: Wal | undefined;
   try {
     unlock = await claimFolder(folder);
-    const segments = await readSegments(folder);
-    const { log, end } = replaySegments(segments, options);
-    const last = segments.at(-1);
-    wal = new Wal(options, { recovered: log, group: end.group, unlock });
-    if (last === undefined || end.validBytes === 0) await wal.beginSegment(last?.number ?? 1);
-    else await wal.continueSegment(last, end);
-    return wal;
+    return new Wal(options, { ...(await recoverLog(options)), unlock });
   } catch (error) {
-    await wal?.closeFile();
     unlock?.();
     if (error instanceof SwarmError || error instanceof InvariantError) throw error;
     throw diskFailed(folder, error);
@@ -61,74 +36,63 @@ export async function openWal(options: WalOptions): Promise<LogStorage> {
 
 interface WalStart {
   readonly recovered: RecoveredLog;
-  /** Number of the last group. */
-  readonly group: number;
+  readonly writer: SegmentWriter;
+  readonly retention: SegmentRetention;
+  readonly tail: LogTail;
+  readonly snapshots: SnapshotFiles;
   readonly unlock: () => void;
 }
 
+/**
+ * Share of a full segment from which on compaction ends it: nothing of a segment can be freed while it is
+ * written to.
+ */
+const WORTH_FREEING = 1 / 4;
+
 /** One group at a time: while it syncs, what comes in becomes the next one. */
 class Wal implements LogStorage {
-  readonly recovered: RecoveredLog;
-  readonly #options: WalOptions;
+  readonly snapshots: SnapshotFiles;
+  readonly #folder: string;
+  readonly #maxSegmentBytes: number;
+  readonly #writer: SegmentWriter;
+  readonly #retention: SegmentRetention;
   readonly #unlock: () => void;
-  readonly #encoder = new GroupEncoder();
+  #recovered: RecoveredLog | undefined;
+  /** After the last durable group. */
+  #tail: LogTail;
   #listener: StorageListener | undefined;
-  #file: WalFile | undefined;
-  #number = 0;
-  #group: number;
-  /** Offset of the next group. */
-  #position = 0;
-  /** Bytes of the file, preallocated ones included. */
-  #allocated = 0;
   #queue: LogWrite[] = [];
+  /** On its way to the disk. */
+  #group: readonly LogWrite[] = [];
   #phase: 'idle' | 'flushing' | 'failed' = 'idle';
+  #compactTo = 0 as LogIndex;
+  #segmentIsFull = false;
+  /** Frees segments; does not reject. */
+  #removal: Promise<void> | undefined;
+  /** Why no segment could be freed: told when the group under way has ended. */
+  #removalFailure: Error | undefined;
   #onRest: () => void = () => undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(options: WalOptions, start: WalStart) {
-    this.#options = options;
-    this.recovered = start.recovered;
-    this.#group = start.group;
+  constructor({ folder, maxSegmentBytes = MAX_SEGMENT_BYTES }: WalOptions, start: WalStart) {
+    this.#folder = folder;
+    this.#maxSegmentBytes = maxSegmentBytes;
+    this.#recovered = start.recovered;
+    this.#writer = start.writer;
+    this.#retention = start.retention;
+    this.#tail = start.tail;
+    this.snapshots = start.snapshots;
     this.#unlock = start.unlock;
   }
 
-  /** Creates a segment and makes it the one to write to. */
-  async beginSegment(number: number): Promise<void> {
-    await this.closeFile();
-    const file = await this.#open(number);
-    this.#group += 1;
-    const header = encodeSegmentHeader(this.#options, this.#group);
-    await writeDurably(file, header, 0);
-    this.#position = header.length;
-    this.#allocated = header.length;
-    // A file whose name is not durable is gone after a crash, synced or not (etcd 6368).
-    await syncFolder(this.#options.folder);
-  }
-
-  /** Goes on in the segment that a former life left. */
-  async continueSegment(
-    { number, path, bytes }: Segment,
-    { lastGroupAt, validBytes }: LogEnd,
-  ): Promise<void> {
-    if (bytes.length > validBytes) await cutFile(path, validBytes);
-    const file = await this.#open(number);
-    // After a failed sync the kernel may hold pages for clean that never reached the disk (ATC'20). Only
-    // the last group can be such a one: it is written again before anybody builds on it.
-    await writeDurably(file, bytes.subarray(lastGroupAt, validBytes), lastGroupAt);
-    this.#position = validBytes;
-    this.#allocated = validBytes;
-    await this.#mark(file);
-  }
-
-  async closeFile(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    await file?.close();
+  get recovered(): RecoveredLog {
+    return requireRecovered(this.#recovered);
   }
 
   start(listener: StorageListener): void {
     invariant(this.#listener === undefined, 'a log is started once');
     this.#listener = listener;
+    this.#recovered = undefined;
   }
 
   write(write: LogWrite): void {
@@ -140,23 +104,32 @@ class Wal implements LogStorage {
     queueMicrotask(() => this.#flush());
   }
 
+  compact(index: LogIndex): void {
+    invariant(index <= (this.snapshots.latest?.index ?? 0), 'only what a snapshot covers may be let go of');
+    if (index <= this.#compactTo) return;
+    this.#compactTo = index;
+    this.#segmentIsFull ||= this.#writer.bytes >= this.#maxSegmentBytes * WORTH_FREEING;
+    this.#free();
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
   async #close(): Promise<void> {
+    await this.snapshots.close();
     if (this.#phase === 'flushing') {
       await new Promise<void>((resolve) => {
         this.#onRest = resolve;
       });
     }
+    await this.#removal;
     try {
-      // From here on damage to the last group can be told from a tail that was never synced.
-      if (this.#phase === 'idle' && this.#file !== undefined) await this.#mark(this.#file);
-      await this.closeFile();
+      if (this.#phase === 'idle') await this.#writer.mark();
+      await this.#writer.close();
     } catch (error) {
-      throw diskFailed(this.#options.folder, error);
+      throw diskFailed(this.#folder, error);
     } finally {
       await this.#giveBack();
     }
@@ -165,75 +138,81 @@ class Wal implements LogStorage {
   /** Whatever became of the last file, the folder is free for the next life. */
   async #giveBack(): Promise<void> {
     try {
-      await this.closeFile();
+      await this.#writer.close();
     } finally {
       this.#unlock();
     }
   }
 
   #flush(): void {
-    const writes = this.#queue;
-    const last = writes.at(-1);
+    this.#group = this.#queue;
+    const last = this.#group.at(-1);
     if (last === undefined) return this.#rest('idle');
     this.#queue = [];
-    if (this.#position < (this.#options.maxSegmentBytes ?? MAX_SEGMENT_BYTES)) {
-      return this.#writeGroup(writes, last.sequence);
+    if (!this.#segmentIsFull && this.#writer.bytes < this.#maxSegmentBytes) {
+      return this.#writeGroup(last.sequence);
     }
-    this.beginSegment(this.#number + 1).then(
-      () => this.#writeGroup(writes, last.sequence),
+    this.#beginSegment().then(
+      () => this.#writeGroup(last.sequence),
       (error: unknown) => this.#fail(error),
     );
   }
 
-  #writeGroup(writes: readonly LogWrite[], sequence: number): void {
-    const file = this.#file;
-    invariant(file !== undefined, 'an open log has a segment');
-    this.#group += 1;
-    const { bytes, length } = this.#encoder.encode(writes, this.#group, (size) => this.#padding(size));
-    const position = this.#position;
-    file.write(bytes, position, (writeError) => {
-      if (writeError !== null) return this.#fail(writeError);
-      file.sync((syncError) => {
-        if (syncError !== null) return this.#fail(syncError);
-        this.#position = position + length;
-        this.#allocated = Math.max(this.#allocated, position + bytes.length);
-        // The next group is on its way to the disk before anybody hears of this one.
-        this.#flush();
-        this.#listener?.onDurable(sequence);
-      });
+  #writeGroup(sequence: number): void {
+    this.#writer.write(this.#group, (error) => {
+      const failure = error ?? this.#removalFailure;
+      if (failure !== undefined) return this.#fail(failure);
+      for (const write of this.#group) {
+        this.#retention.apply(write);
+        this.#compactTo = Math.max(this.#compactTo, write.restartAt?.index ?? 0) as LogIndex;
+        this.#tail = tailAfter(this.#tail, write);
+      }
+      // The next group is on its way to the disk before anybody hears of this one.
+      this.#flush();
+      this.#free();
+      this.#listener?.onDurable(sequence);
     });
   }
 
-  /** Zeros to write behind a group of `length` bytes. */
-  #padding(length: number): number {
-    const end = this.#position + length;
-    if (end <= this.#allocated || length >= PREALLOCATED_BYTES / 2) return 0;
-    return Math.ceil(end / PREALLOCATED_BYTES) * PREALLOCATED_BYTES - end;
+  async #beginSegment(): Promise<void> {
+    this.#segmentIsFull = false;
+    await this.#writer.begin(this.#writer.number + 1, this.#tail);
+    this.#retention.begin(this.#writer.number, this.#tail.last?.index);
   }
 
-  async #mark(file: WalFile): Promise<void> {
-    this.#group += 1;
-    const { bytes } = this.#encoder.encode([MARK], this.#group, () => 0);
-    await writeDurably(file, bytes, this.#position);
-    this.#position += bytes.length;
-  }
-
-  async #open(number: number): Promise<WalFile> {
-    const { folder, openFile = openWalFile } = this.#options;
-    this.#number = number;
-    this.#file = await openFile(segmentPath(folder, number));
-    return this.#file;
+  /** Removes segments that are needed no longer, the oldest first, beside the writing. */
+  #free(): void {
+    if (this.#removal !== undefined || this.#removalFailure !== undefined) return;
+    if (this.#phase === 'failed' || this.#closed !== undefined) return;
+    if (this.#retention.oldestFree(this.#compactTo) === undefined) return;
+    const number = this.#retention.oldestFree(
+      compactableTo(this.#compactTo, [...this.#group, ...this.#queue]),
+    );
+    if (number === undefined) return;
+    this.#removal = removeSegment(this.#folder, number).then(
+      () => {
+        this.#removal = undefined;
+        this.#retention.removeOldest();
+        this.#free();
+      },
+      (error: unknown) => {
+        this.#removal = undefined;
+        this.#removalFailure = diskFailed(this.#folder, error);
+        if (this.#phase === 'idle') this.#fail(this.#removalFailure);
+      },
+    );
   }
 
   /** What the kernel did with the pages is not known any more: never try again (ATC'20). */
   #fail(cause: unknown): void {
     this.#rest('failed');
-    this.#listener?.onFailed(diskFailed(this.#options.folder, cause));
+    this.#listener?.onFailed(cause instanceof SwarmError ? cause : diskFailed(this.#folder, cause));
   }
 
   #rest(phase: 'idle' | 'failed'): void {
     this.#phase = phase;
     this.#queue = [];
+    this.#group = [];
     this.#onRest();
   }
 }

@@ -55,7 +55,7 @@ async function written(groups: readonly WriteParts[]): Promise<{ crashed: Image;
   return { crashed, closed: image(segmentsOf(folder)[0]?.bytes ?? Buffer.alloc(0)) };
 }
 
-const replay = (bytes: Buffer) => replaySegments([{ path: '00000001.wal', bytes }], OWNER);
+const replay = (bytes: Buffer) => replaySegments([{ number: 1, path: '00000001.wal', bytes }], OWNER);
 const logOf = (bytes: Buffer) => plain(replay(bytes).log);
 
 function flipped(bytes: Buffer, at: number): Buffer {
@@ -106,7 +106,7 @@ describe('a torn tail', () => {
     const { bytes, end, offsets } = image(segmentsOf(folder)[0]?.bytes ?? Buffer.alloc(0));
     await writer.storage.close();
     expect(writer.durable).toEqual([3]);
-    const ends = [offsets[1], offsets[3], offsets[4], end].map((offset) => offset ?? 0);
+    const ends = [offsets[3], offsets[5], offsets[6], end].map((offset) => offset ?? 0);
     for (let length = ends[0] ?? 0; length <= end; length += 1) {
       const whole = ends.slice(1).filter((offset) => offset <= length).length;
       expect(logOf(bytes.subarray(0, length)), `cut at ${length}`).toEqual(replayed(writes.slice(0, whole)));
@@ -138,8 +138,9 @@ describe('a torn tail', () => {
     const torn = folders.with([{ name: '00000001.wal', bytes: bytes.subarray(0, two.end + 20) }]);
     const writes: WriteParts[] = [{ entries: entries(1, 2) }];
     for (let life = 1; life <= 3; life += 1) {
-      const writer = startWriter(await openWal({ folder: torn, ...OWNER }));
-      expect(plain(writer.storage.recovered), `life ${life}`).toEqual(replayed(writes));
+      const storage = await openWal({ folder: torn, ...OWNER });
+      expect(plain(storage.recovered), `life ${life}`).toEqual(replayed(writes));
+      const writer = startWriter(storage);
       const more: WriteParts = { entries: [entry(life + 2, 7)] };
       await writer.write(more);
       writes.push(more);
@@ -148,7 +149,7 @@ describe('a torn tail', () => {
   });
 
   test('may be the header of a segment that was being begun', async () => {
-    const header = crashed.offsets[1] ?? 0;
+    const header = crashed.offsets[3] ?? 0;
     for (let length = 0; length < header; length += 1) {
       expect(replay(crashed.bytes.subarray(0, length)).end.validBytes, `cut at ${length}`).toBe(0);
     }
@@ -165,7 +166,7 @@ describe('a torn tail', () => {
     const large: WriteParts = { entries: Array.from({ length: 12 }, (_, at) => entry(at + 3, 1, 400)) };
     const small: WriteParts = { entries: entries(1, 2) };
     const { crashed: whole } = await written([small, large]);
-    const groupAt = whole.offsets[3] ?? 0;
+    const groupAt = whole.offsets[5] ?? 0;
     const sectors = Math.ceil(whole.end / 512);
     const first = Math.floor(groupAt / 512);
     for (let missing = 1; missing < 2 ** (sectors - first); missing += 1) {
@@ -227,7 +228,7 @@ describe('damage', () => {
   });
 
   test('is a missing sector of a group that was followed by another', () => {
-    const [, , , from = 0] = crashed.offsets;
+    const [, , , , , from = 0] = crashed.offsets;
     expect(() => replay(zeroed(crashed.bytes, from, lastGroupAt))).toThrow(
       expect.objectContaining({ code: 'DATA_DAMAGED' }),
     );
@@ -270,8 +271,8 @@ describe('damage', () => {
       const whole = image(first?.bytes ?? Buffer.alloc(0));
       const offset = whole.offsets.at(-1) ?? 0;
       const segments = [
-        { path: '00000001.wal', bytes: harm(whole.bytes, offset) },
-        { path: '00000002.wal', bytes: second?.bytes ?? Buffer.alloc(0) },
+        { number: 1, path: '00000001.wal', bytes: harm(whole.bytes, offset) },
+        { number: 2, path: '00000002.wal', bytes: second?.bytes ?? Buffer.alloc(0) },
       ];
       expect(() => replaySegments(segments, OWNER)).toThrow(
         expect.objectContaining({
@@ -289,7 +290,7 @@ describe('damage', () => {
   });
 
   test('stops the opening, and leaves the files as they were', async () => {
-    const bytes = flipped(crashed.bytes, (crashed.offsets[2] ?? 0) + 40);
+    const bytes = flipped(crashed.bytes, (crashed.offsets[4] ?? 0) + 40);
     const folder = folders.with([{ name: '00000001.wal', bytes }]);
     await expect(openWal({ folder, ...OWNER })).rejects.toMatchObject({ code: 'DATA_DAMAGED' });
     expect(segmentsOf(folder)).toEqual([{ name: '00000001.wal', bytes }]);

@@ -32,10 +32,28 @@ function record({ kind, flags = 3, group, term = 0, index = 0, body = '' }: Part
 }
 
 const NAMES = `\x09${OWNER.clusterId}${OWNER.nodeId}`;
-const HEADER = record({ kind: 1, group: 1, index: 1, body: NAMES });
+const OLD_HEADER = record({ kind: 1, group: 1, index: 1, body: NAMES });
+
+interface Start {
+  readonly group?: number;
+  readonly last?: readonly [number, number];
+  readonly term?: number;
+  readonly votedFor?: string;
+}
+
+/** The group a segment begins with. */
+function header({ group = 1, last = [0, 0], term = 0, votedFor = '' }: Start = {}): Buffer {
+  return Buffer.concat([
+    record({ kind: 1, flags: 0, group, index: 2, body: NAMES }),
+    record({ kind: 9, flags: 0, group, index: last[0], term: last[1] }),
+    record({ kind: 2, flags: 3, group, term, body: votedFor }),
+  ]);
+}
+
+const HEADER = header();
 
 const replay = (...records: readonly Buffer[]) =>
-  replaySegments([{ path: '00000001.wal', bytes: Buffer.concat(records) }], OWNER);
+  replaySegments([{ number: 1, path: '00000001.wal', bytes: Buffer.concat(records) }], OWNER);
 
 describe('the bytes of a log', () => {
   test('are what the documentation says, to the byte', async () => {
@@ -78,12 +96,12 @@ describe('the bytes of a log', () => {
 
 describe('a segment that is whole and yet not ours to read', () => {
   test.each([
-    { why: 'a newer format', header: record({ kind: 1, group: 1, index: 2, body: `${NAMES} and more` }) },
-    { why: 'a format from before the first', header: record({ kind: 1, group: 1, index: 0, body: NAMES }) },
-    { why: 'no owner', header: record({ kind: 1, group: 1, index: 1 }) },
-    { why: 'a longer name than there is', header: record({ kind: 1, group: 1, index: 1, body: '\xffab' }) },
-  ])('is foreign: $why', ({ header }) => {
-    expect(() => replay(header)).toThrow(
+    { why: 'a newer format', bytes: record({ kind: 1, group: 1, index: 3, body: `${NAMES} and more` }) },
+    { why: 'a format from before the first', bytes: record({ kind: 1, group: 1, index: 0, body: NAMES }) },
+    { why: 'no owner', bytes: record({ kind: 1, group: 1, index: 1 }) },
+    { why: 'a longer name than there is', bytes: record({ kind: 1, group: 1, index: 1, body: '\xffab' }) },
+  ])('is foreign: $why', ({ bytes }) => {
+    expect(() => replay(bytes)).toThrow(
       expect.objectContaining({ code: 'DATA_FOREIGN', message: expect.stringContaining('00000001.wal') }),
     );
   });
@@ -99,7 +117,7 @@ describe('a segment that is whole and yet not ours to read', () => {
     { why: 'a cut before the first entry', records: [HEADER, record({ kind: 3, group: 2 })], offset: at },
     {
       why: 'a kind that does not exist',
-      records: [HEADER, record({ kind: 8, group: 2 }), NOISE],
+      records: [HEADER, record({ kind: 10, group: 2 }), NOISE],
       offset: at,
     },
     {
@@ -134,24 +152,62 @@ describe('a segment that was being begun when the power went', () => {
     { why: 'all but a byte', keep: HEADER.length - 1 },
   ])('is begun again, and nothing of the one before it is lost: $why', async ({ keep }) => {
     const folder = folders.create();
-    const options = { ...OWNER, maxSegmentBytes: 100 };
+    const options = { ...OWNER, maxSegmentBytes: 200 };
     const writer = startWriter(await openWal({ folder, ...options }));
     const first = { hardState: hardState(4, 'n2'), entries: entries(1, 3) };
     await writer.write(first);
     const { bytes = Buffer.alloc(0) } = segmentsOf(folder)[0] ?? {};
     await writer.storage.close();
-    const next = record({ kind: 1, group: 3, index: 1, body: NAMES });
+    const next = header({ group: 3, last: [3, 1], term: 4, votedFor: 'n2' });
     const torn = folders.with([
       { name: '00000001.wal', bytes },
       { name: '00000002.wal', bytes: next.subarray(0, keep) },
     ]);
     const second = { entries: entries(4, 5, 4) };
-    const again = startWriter(await openWal({ folder: torn, ...options }));
-    expect(plain(again.storage.recovered)).toEqual(replayed([first]));
+    const storage = await openWal({ folder: torn, ...options });
+    expect(plain(storage.recovered)).toEqual(replayed([first]));
+    const again = startWriter(storage);
     await again.write(second);
     await again.storage.close();
     const last = await openWal({ folder: torn, ...options });
     expect(plain(last.recovered)).toEqual(replayed([first, second]));
     await last.close();
+  });
+});
+
+describe('a folder of version 1', () => {
+  const written = { entries: entries(1, 2, 3), hardState: hardState(3, 'n2') };
+  const bytes = Buffer.concat([
+    OLD_HEADER,
+    record({ kind: 2, flags: 0, group: 2, term: 3, body: 'n2' }),
+    record({ kind: 5, flags: 0, group: 2, term: 3, index: 1, body: '1/3;1/3;1/3;' }),
+    record({ kind: 5, flags: 3, group: 2, term: 3, index: 2, body: '2/3;2/3;2/3;' }),
+  ]);
+
+  test('is read, and gone on with in a segment of version 2', async () => {
+    const folder = folders.with([{ name: '00000001.wal', bytes }]);
+    const storage = await openWal({ folder, ...OWNER });
+    expect(plain(storage.recovered)).toEqual(replayed([written]));
+    const writer = startWriter(storage);
+    await writer.write({ entries: entries(3, 3, 3) });
+    await storage.close();
+    const [old, next] = segmentsOf(folder);
+    expect(old?.bytes.subarray(0, bytes.length)).toEqual(bytes);
+    // The mark of the opening is group 3.
+    const begun = header({ group: 4, last: [2, 3], term: 3, votedFor: 'n2' });
+    expect(next?.bytes.subarray(0, begun.length)).toEqual(begun);
+    const again = await openWal({ folder, ...OWNER });
+    expect(plain(again.recovered)).toEqual(replayed([written, { entries: entries(3, 3, 3) }]));
+    await again.close();
+    expect(segmentsOf(folder)).toHaveLength(2);
+  });
+
+  test('never stands first when what came before it is gone', async () => {
+    const second = Buffer.concat([
+      record({ kind: 1, group: 5, index: 1, body: NAMES }),
+      record({ kind: 5, group: 6, term: 3, index: 1, body: 'data' }),
+    ]);
+    const folder = folders.with([{ name: '00000002.wal', bytes: second }]);
+    await expect(openWal({ folder, ...OWNER })).rejects.toMatchObject({ code: 'DATA_DAMAGED' });
   });
 });
