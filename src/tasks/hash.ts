@@ -10,6 +10,14 @@ export class RunningHash {
   #high = 0xcbf29ce4 | 0;
   #low = 0x84222325 | 0;
 
+  /** Goes on from where `hex` was taken. */
+  static from(hex: string): RunningHash {
+    const hash = new RunningHash();
+    hash.#high = Number.parseInt(hex.slice(0, 8), 16) | 0;
+    hash.#low = Number.parseInt(hex.slice(8), 16) | 0;
+    return hash;
+  }
+
   /** 16 lower-case hexadecimal digits. */
   get hex(): string {
     return hexWord(this.#high) + hexWord(this.#low);

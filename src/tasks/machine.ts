@@ -14,6 +14,7 @@ import { announce, enrol, isKnownAt, raiseLevel, retire } from './member.ts';
 import { expireReservation, releaseReservation, reserve } from './reservation.ts';
 import { nextWakeUp, plan, readyTasks } from './scheduler.ts';
 import { admit, expireSession, openSession, recordAnswer } from './session.ts';
+import { captureImage, ImageReader } from './snapshot.ts';
 import {
   emptyState,
   type Instance,
@@ -37,8 +38,8 @@ export interface ApplyResult {
  * they must not be changed, and are not to be kept across an `apply`.
  */
 export class TaskMachine {
-  readonly #state = emptyState();
-  readonly #hash = new RunningHash();
+  #state = emptyState();
+  #hash = new RunningHash();
   #appliedIndex = 0;
 
   /** Log index of the latest command applied; 0 before the first. */
@@ -115,6 +116,28 @@ export class TaskMachine {
   /** When to plan again although nothing was applied, as a wall clock in ms. */
   nextWakeUp(at: number): number | undefined {
     return nextWakeUp(this.#state, at);
+  }
+
+  /** The whole state in pieces, as it is now: what is applied later does not show in them. */
+  capture(): Iterator<Uint8Array> {
+    return captureImage({ state: this.#state, hash: this.#hash, appliedIndex: this.#appliedIndex });
+  }
+
+  /**
+   * Begins to take in what `capture` gave somewhere else. The state stays as it is until `finish`; both methods
+   * throw `DATA_DAMAGED`, which changes nothing.
+   */
+  restore(): { add(piece: Uint8Array): void; finish(): void } {
+    const reader = new ImageReader();
+    return {
+      add: (piece) => reader.add(piece),
+      finish: () => {
+        const { state, hash, appliedIndex } = reader.finish();
+        this.#state = state;
+        this.#hash = hash;
+        this.#appliedIndex = appliedIndex;
+      },
+    };
   }
 
   /** Never throws for what is in an entry: a command that makes no sense is refused on every replica alike. */

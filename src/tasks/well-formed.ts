@@ -1,17 +1,17 @@
 /**
  * Walks MessagePack bytes without building anything, and tells whether they are exactly one value that
  * is safe to decode: every count is covered by bytes that are there, so that five bytes cannot ask
- * for gigabytes; nothing is nested deeper than a command ever is; no map keys but texts; no extension types,
+ * for gigabytes; nothing is nested deeper than `maxDepth` levels; no map keys but texts; no extension types,
  * which decode to objects that are no plain data.
  *
  * Format: the MessagePack specification, "Formats".
  */
-export function isWellFormed(bytes: Uint8Array): boolean {
-  return skipValue(bytes, 0, MAX_DEPTH) === bytes.length;
+export function isWellFormed(bytes: Uint8Array, maxDepth = COMMAND_DEPTH): boolean {
+  return skipValue(bytes, 0, maxDepth) === bytes.length;
 }
 
 /** The environment of a submitted task is the deepest part of a command, at 6. */
-const MAX_DEPTH = 8;
+const COMMAND_DEPTH = 8;
 
 const DAMAGED = -1;
 

@@ -89,3 +89,22 @@ export function replay(entries: readonly Entry[]): TaskMachine {
   for (const entry of entries) machine.apply(entry);
   return machine;
 }
+
+/** What is left of an iterator. */
+export function* iterated<T>(iterator: Iterator<T>): Generator<T> {
+  for (let next = iterator.next(); next.done !== true; next = iterator.next()) yield next.value;
+}
+
+/** A machine that took over from a snapshot. */
+export function restored(pieces: readonly Uint8Array[]): TaskMachine {
+  const machine = new TaskMachine();
+  const restoration = machine.restore();
+  for (const piece of pieces) restoration.add(piece);
+  restoration.finish();
+  return machine;
+}
+
+/** The whole state of a machine, to compare. */
+export function bytesOf(machine: TaskMachine): string {
+  return Buffer.concat([...iterated(machine.capture())]).toString('latin1');
+}

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { SessionStamp, TaskCommand, TaskResult } from '../../src/tasks/command.ts';
 import { parseCommand } from '../../src/tasks/schema.ts';
 import { leaseOf } from '../../src/tasks/task.ts';
-import { Log, replay } from './log.ts';
+import { bytesOf, iterated, Log, replay, restored } from './log.ts';
 import { Model } from './model.ts';
 import { IDS, type Step, step } from './steps.ts';
 
@@ -149,5 +149,32 @@ test('two machines fed the same log are equal in hash and state; one fed another
       expect(strayed.stateHash).not.toBe(machine.stateHash);
     }),
     { numRuns: 50 },
+  );
+});
+
+test('a machine that took over from a snapshot goes on as the one it was taken from', () => {
+  fc.assert(
+    fc.property(fc.array(step, LENGTH), fc.nat(), (steps, at) => {
+      const run = new Run();
+      for (const next of steps) run.take(next);
+      run.finish();
+      const { entries } = run.log;
+      const cut = at % entries.length;
+      const first = replay(entries.slice(0, cut));
+      const captured = first.capture();
+      // What is applied while the pieces are still being made must not show in them.
+      for (const entry of entries.slice(cut)) first.apply(entry);
+      const second = restored([...iterated(captured)]);
+      expect(second.appliedIndex).toBe(replay(entries.slice(0, cut)).appliedIndex);
+      expect(bytesOf(second)).toEqual(bytesOf(replay(entries.slice(0, cut))));
+      const late = replay(entries.slice(0, cut));
+      for (const entry of entries.slice(cut)) {
+        expect(second.apply(entry)).toEqual(late.apply(entry));
+        expect([second.plan(run.log.at), second.counts]).toEqual([late.plan(run.log.at), late.counts]);
+      }
+      expect(second.stateHash).toBe(first.stateHash);
+      expect([...second.tasks]).toEqual([...first.tasks]);
+    }),
+    { numRuns: 150 },
   );
 });
