@@ -9,8 +9,18 @@ import { electionPatience, lastResortDelay } from './timeouts.ts';
 export function becomeFollower(core: Core, term: Term, leaderId: NodeId | undefined): void {
   if (term > core.term) enterTerm(core, term);
   dropLeadership(core);
+  const before = core.role;
   core.role = followerRole(core, leaderId);
   if (leaderId !== undefined) noteLeaderContact(core, core.role);
+  else if (before.kind === 'follower' && Number.isFinite(before.electionDeadline))
+    keepTurn(core.role, before);
+}
+
+/** A newer term alone gives nobody more time: only a vote and a leader's word do, or whoever can win waits for ever. §5.2 */
+function keepTurn(follower: Follower, before: Follower): void {
+  follower.patienceMs = before.patienceMs;
+  follower.electionDeadline = before.electionDeadline;
+  follower.gaveWay = before.gaveWay;
 }
 
 /** A fresh follower, as at the start of a node. */

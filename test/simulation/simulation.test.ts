@@ -72,6 +72,7 @@ describe('seeds that broke a promise once', () => {
     { seed: 26, why: 'the log was compacted past the next append to a follower whose pipeline was full' },
     { seed: 1020, why: 'the one who held its own demotion alone did not stand, and nobody else could win' },
     { seed: 1914, why: 'the same after a restart, when it did not know what was committed' },
+    { seed: 13146, why: 'whoever could win lost its turn with each new term of somebody who could not' },
     { seed: 3900, why: 'an idle learner believed for ever that its leader had just spoken' },
   ])('$seed: $why', async ({ seed }) => {
     const report = await simulate({ seed });
