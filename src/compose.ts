@@ -14,7 +14,7 @@ import { type AttemptOptions, createAttemptRunner } from './swarm/attempt.ts';
 import { decideHooks } from './swarm/hook-policy.ts';
 import { confirmIdentity } from './swarm/identity.ts';
 import { Instance } from './swarm/instance.ts';
-import { admitMember, askMembers, comeUpAs } from './swarm/joining.ts';
+import { admitMember, announceMember, askMembers, comeUpAs } from './swarm/joining.ts';
 import type { SwarmFolder } from './swarm/layout.ts';
 import { bootstrapConfiguration, loadRoster, loadToken } from './swarm/roster.ts';
 import { Service } from './swarm/service.ts';
@@ -62,6 +62,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const storage = await openWal({ folder: folder.wal(id), clusterId, nodeId: memberId });
   confirmIdentity(folder, id, memberId);
   const life = randomUUID();
+  const said = { clusterId, version, token: loadToken(folder) };
   const machine = new TaskMachine();
   await loadSnapshot(storage.snapshots, machine);
   const addresses = new AddressBook({ folder, name: id, machine });
@@ -93,14 +94,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   });
   let service: Service | undefined;
   const server = await openTransportServer({
-    identity: {
-      clusterId,
-      nodeId: memberId,
-      token: loadToken(folder),
-      version,
-      level: LATEST_LEVEL,
-      nonce: life,
-    },
+    identity: { ...said, nodeId: memberId, level: LATEST_LEVEL, nonce: life },
     host: roster.host ?? '127.0.0.1',
     port: member.port,
     resolve: async (peer) => addresses.find(peer),
@@ -126,10 +120,9 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   });
   service = new Service({ node, machine, watchers: instance.watchers });
   instance.start(node, server.url);
-  if (admission !== undefined) {
-    const { url } = server;
-    admitMember({ ...newcomer, ...admission, memberId, url, shallVote: member.voter }).catch(onTrouble);
-  }
+  const found = { ...newcomer, memberId, url: server.url, shallVote: member.voter };
+  if (admission !== undefined) admitMember({ ...found, ...admission }).catch(onTrouble);
+  else if (roster.seeds !== undefined) announceMember(found).catch(onTrouble);
   return {
     url: server.url,
     instance,

@@ -61,8 +61,16 @@ export class AddressBook {
   }
 }
 
+/** Addresses of other members that an instance knew last; some may be out of date. */
+export function knownAddresses(folder: SwarmFolder, name: NodeId): readonly string[] {
+  return Object.values(readCache({ folder, name }));
+}
+
 /** A cache that cannot be read is none: the log says it all again. */
-function readCache({ folder, name }: AddressBookOptions): Readonly<Record<string, string>> {
+function readCache({
+  folder,
+  name,
+}: Pick<AddressBookOptions, 'folder' | 'name'>): Readonly<Record<string, string>> {
   try {
     const parsed = schema.safeParse(JSON.parse(readFileSync(folder.addresses(name), 'utf8')));
     return parsed.success ? parsed.data : {};

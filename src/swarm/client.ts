@@ -8,6 +8,7 @@ import type { ResultValues, TaskCommand, TaskResult } from '../tasks/command.ts'
 import type { TaskJson } from '../tasks/task.ts';
 import { STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
 import { type ClientLink, openClientLink } from '../transport/client-link.ts';
+import { knownAddresses } from './address-book.ts';
 import { findEndpoint } from './endpoint.ts';
 import { memberIdOf } from './identity.ts';
 import type { SwarmFolder } from './layout.ts';
@@ -30,6 +31,8 @@ export interface ClientOptions {
   readonly only?: string;
   /** Talks to whoever is there alone. */
   readonly url?: string;
+  /** An instance of this folder that is not to be asked: it wants to know something of the others. */
+  readonly except?: string;
   /** Watches the log from the first link on; after a lost link it goes on with the next. */
   onNotice?(notice: Notice): void;
   /** The link went over to another node: notices may have been missed, look again. */
@@ -167,7 +170,7 @@ export class SwarmClient implements Swarm {
   }
 
   async #dial(deadline: number): Promise<ClientLink> {
-    const { folder, only, url: there } = this.#options;
+    const { folder, only, url: there, except } = this.#options;
     const { nodes, seeds = [], clusterId } = loadRoster(folder);
     const credentials = { clusterId: clusterId as ClusterId, token: loadToken(folder) };
     let lastWords = '';
@@ -175,9 +178,15 @@ export class SwarmClient implements Swarm {
       const isSilent = ({ id }: { readonly id: string }): number => (id === this.#silent ? 1 : 0);
       const urls = [...nodes]
         .sort((a, b) => isSilent(a) - isSilent(b))
-        .filter(({ id }) => only === undefined || memberIdOf(folder, id as NodeId) === only)
+        .filter(
+          ({ id }) => id !== except && (only === undefined || memberIdOf(folder, id as NodeId) === only),
+        )
         .flatMap(({ id }) => findEndpoint(folder, id as NodeId)?.url ?? []);
-      const anywhere = only === undefined ? [...urls, ...seeds] : urls;
+      const far =
+        seeds.length === 0
+          ? []
+          : [...seeds, ...nodes.flatMap(({ id }) => knownAddresses(folder, id as NodeId))];
+      const anywhere = only === undefined ? [...urls, ...far] : urls;
       for (const url of there === undefined ? anywhere : [there]) {
         const outcome = await this.#tryUrl(url, credentials);
         if (typeof outcome !== 'string') return outcome;

@@ -80,14 +80,25 @@ export interface Admission extends Newcomer, PendingAdmission {
 }
 
 /**
+ * Says where a member is to be found, through whoever answers: before it is found, its own node has no log to say
+ * it through.
+ */
+export async function announceMember(
+  newcomer: Newcomer & Pick<Admission, 'memberId' | 'url'>,
+): Promise<void> {
+  const { memberId, url } = newcomer;
+  await withClient(newcomer, undefined, (client) =>
+    patiently(() => client.execute({ kind: 'announce', memberId, url }, { timeoutMs: PATIENCE_MS })),
+  );
+}
+
+/**
  * Sees to it that a node belongs to the swarm: says where it is, asks the leader to take it in as a learner, in
  * the place of `former` if that is given, and to let it vote once it has caught up, if it shall.
  */
 export async function admitMember(admission: Admission): Promise<void> {
-  const { memberId, former, url } = admission;
-  await withClient(admission, undefined, (client) =>
-    client.execute({ kind: 'announce', memberId, url }, { timeoutMs: PATIENCE_MS }),
-  );
+  const { former } = admission;
+  await announceMember(admission);
   const shallVote = await patiently(() =>
     atLeader(admission, (client, status) => enter(client, status, admission)),
   );
@@ -148,7 +159,7 @@ async function atLeader<T>(
 }
 
 async function withClient<T>(
-  { folder, version }: Newcomer,
+  { folder, name, version }: Newcomer,
   url: string | undefined,
   work: (client: SwarmClient) => Promise<T>,
 ): Promise<T> {
@@ -156,6 +167,7 @@ async function withClient<T>(
     folder,
     name: `join-${process.pid}`,
     version,
+    except: name,
     ...(url === undefined ? {} : { url }),
   });
   try {

@@ -41,7 +41,7 @@ const LAST_REQUEST_ID = 0xffff_ffff;
  * `WRONG_PROTOCOL`, `UNAUTHORIZED`.
  */
 export function openClientLink(options: ClientLinkOptions): Promise<ClientLink> {
-  const expected = { kind: 'client', isWelcome: () => true } as const;
+  const expected = { kind: 'client', objection: () => undefined } as const;
   return new Promise((resolve, reject) => {
     dial({ url: options.url, ours: options.identity, expected }, (outcome) => {
       if (outcome.ok) resolve(clientLink(outcome.value, options));

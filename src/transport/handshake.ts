@@ -115,7 +115,7 @@ function awaitHello(
     finish({ ok: false, error });
   };
   const onMessage = (data: RawData): void => {
-    const outcome = decodeHello(asBytes(data));
+    const outcome = decodeHello(asBytes(data), ours.protocols);
     const refusal = outcome.ok ? refusalOf(outcome.value, ours, expected) : outcome.error;
     if (refusal !== undefined) refuse(refusal);
     else finish(outcome);
@@ -143,7 +143,10 @@ function linkUrl(url: string, kind: LinkKind): URL | undefined {
 }
 
 function errorOfStatus(status: number, url: string): SwarmError {
-  if (status === 403) return new SwarmError('UNAUTHORIZED', `${url} refuses this Host or Origin`, { status });
+  if (status === 403)
+    return new SwarmError('UNAUTHORIZED', `${url} is not served under this name; advertise it there`, {
+      status,
+    });
   if (status === 503) return new SwarmError('BUSY', `${url} has no room for another link now`, { status });
   return new SwarmError('WRONG_PROTOCOL', `${url} is no node of a swarm (HTTP ${status})`, { status });
 }

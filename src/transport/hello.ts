@@ -3,9 +3,7 @@ import { z } from 'zod';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import { type ClusterId, isId, type NodeId } from '../protocol/ids.ts';
 import { MAX_HELLO_BYTES } from '../protocol/limits.ts';
-
-/** Raised when an older node could not understand a newer one. */
-export const PROTOCOL = 1;
+import { highestCommon, PROTOCOLS, type ProtocolRange, rangeText } from './protocol.ts';
 
 export type LinkKind = 'peer' | 'client';
 
@@ -20,15 +18,21 @@ export interface Identity {
   readonly version: string;
   /** The latest commands of the log that this process understands; 1 where nothing is said. */
   readonly level?: number;
+  /** The versions of the wire that this process speaks; those of this release where nothing is said. */
+  readonly protocols?: ProtocolRange;
   /** Drawn anew by every process, so that a restarted peer is told from a reconnecting one. */
   readonly nonce: string;
 }
 
-const PROTOCOL_ONLY = z.object({ protocol: z.int() });
+// The first release said `protocol` alone and lets nobody in who says another number there than its own; so that is the
+// lowest of a range, and who says no more speaks that one only.
+const PROTOCOLS_ONLY = z
+  .object({ protocol: z.int().positive(), protocolMax: z.int().optional() })
+  .transform(({ protocol, protocolMax }) => ({ min: protocol, max: protocolMax ?? protocol }))
+  .refine(({ min, max }) => min <= max, 'no protocol at all');
 
 // Unknown keys are let through: a newer node of the same protocol may say more.
 const HELLO = z.object({
-  protocol: z.int(),
   kind: z.enum(['peer', 'client']),
   clusterId: z.string().min(1).max(128),
   nodeId: z.string().refine(isId, 'is no id'),
@@ -39,32 +43,44 @@ const HELLO = z.object({
 });
 
 /** The first frame of a link, either way. */
-export type Hello = Identity & { readonly kind: LinkKind; readonly level: number };
-
-export function encodeHello(
-  { clusterId, nodeId, token, version, level, nonce }: Identity,
-  kind: LinkKind,
-): string {
-  return JSON.stringify({ protocol: PROTOCOL, kind, clusterId, nodeId, token, version, level, nonce });
+export interface Hello extends Omit<Identity, 'protocols'> {
+  readonly kind: LinkKind;
+  readonly level: number;
+  /** What the link speaks from here on: the highest version that both ends know. */
+  readonly protocol: number;
 }
 
-/** Errors: `WRONG_PROTOCOL` for anything that names another protocol, else `MALFORMED`. */
-export function decodeHello(bytes: Uint8Array): Outcome<Hello> {
+export function encodeHello(
+  { protocols = PROTOCOLS, clusterId, nodeId, token, version, level, nonce }: Identity,
+  kind: LinkKind,
+): string {
+  const versions = { protocol: protocols.min, protocolMax: protocols.max };
+  return JSON.stringify({ ...versions, kind, clusterId, nodeId, token, version, level, nonce });
+}
+
+/**
+ * What somebody says who may be of another release; `spoken` is what we speak ourselves.
+ *
+ * Errors: `WRONG_PROTOCOL` when there is no protocol in common, else `MALFORMED`.
+ */
+export function decodeHello(bytes: Uint8Array, spoken: ProtocolRange = PROTOCOLS): Outcome<Hello> {
   const parsed = bytes.length > MAX_HELLO_BYTES ? undefined : parseJson(bytes);
-  const head = PROTOCOL_ONLY.safeParse(parsed);
-  if (!head.success) return malformed('the first frame must be a hello');
+  const protocols = PROTOCOLS_ONLY.safeParse(parsed);
+  if (!protocols.success) return malformed('the first frame must be a hello');
   // First of all, for the rest of another protocol's hello may look different.
-  if (head.data.protocol !== PROTOCOL) return wrongProtocol(head.data.protocol);
+  const protocol = highestCommon(spoken, protocols.data);
+  if (protocol === undefined) return wrongProtocol(protocols.data, spoken);
   const hello = HELLO.safeParse(parsed);
   if (!hello.success) return malformed(`hello: ${hello.error.issues[0]?.path.join('.')} is wrong`);
   const { kind, clusterId, nodeId, token, version, level, nonce } = hello.data;
   const ids = { clusterId: clusterId as ClusterId, nodeId: nodeId as NodeId };
-  return { ok: true, value: { kind, ...ids, token, version, level, nonce } };
+  return { ok: true, value: { kind, ...ids, token, version, level, protocol, nonce } };
 }
 
 export interface Expected {
   readonly kind: LinkKind;
-  readonly isWelcome: (nodeId: NodeId) => boolean;
+  /** Why nobody of that id is wanted on this link; undefined for "welcome". Asked last, when the secret was right. */
+  readonly objection: (nodeId: NodeId) => string | undefined;
 }
 
 /**
@@ -81,12 +97,9 @@ export function refusalOf(hello: Hello, ours: Identity, expected: Expected): Swa
   if (hello.kind !== expected.kind) {
     return new SwarmError('MALFORMED', `a hello for a ${expected.kind} link was expected`);
   }
-  if (!expected.isWelcome(hello.nodeId)) {
-    return new SwarmError('UNKNOWN_NODE', `${ours.nodeId} does not expect ${hello.nodeId} on this link`, {
-      nodeId: hello.nodeId,
-    });
-  }
-  return undefined;
+  const objection = expected.objection(hello.nodeId);
+  if (objection === undefined) return undefined;
+  return new SwarmError('UNKNOWN_NODE', objection, { nodeId: hello.nodeId });
 }
 
 /** In constant time: hashing first makes the lengths equal too. */
@@ -111,7 +124,7 @@ function malformed(what: string): Outcome<never> {
   return { ok: false, error: new SwarmError('MALFORMED', what) };
 }
 
-function wrongProtocol(protocol: number): Outcome<never> {
-  const message = `protocol ${protocol} where ${PROTOCOL} is spoken; run the same release on every node`;
-  return { ok: false, error: new SwarmError('WRONG_PROTOCOL', message, { protocol, expected: PROTOCOL }) };
+function wrongProtocol(theirs: ProtocolRange, ours: ProtocolRange): Outcome<never> {
+  const message = `protocol ${rangeText(theirs)} where ${rangeText(ours)} is spoken; upgrade the older node, one release at a time`;
+  return { ok: false, error: new SwarmError('WRONG_PROTOCOL', message, { theirs, ours }) };
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { type Address, authorityOf } from './address.ts';
 
 /**
  * Loopback is no boundary: any page in a browser may send requests to it, and a rebound DNS name lets
@@ -11,12 +12,14 @@ type GuardVerdict =
   | { readonly kind: 'welcome'; readonly path: string }
   | { readonly kind: 'refused'; readonly reason: string };
 
-const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]'];
+const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'].map((name) => ({ name, port: undefined }));
 
-/** `host` is what the server listens on; its own name is welcome beside those of loopback. */
-export function createGuard({ host, port }: { readonly host: string; readonly port: number }): Guard {
-  const ownName = host.includes(':') ? `[${host}]` : host;
-  const allowed = new Set([...LOOPBACK_NAMES, ownName].map((name) => `${name}:${port}`));
+/** The port that a `Host` header leaves out. */
+const DEFAULT_PORT = 80;
+
+/** `addresses`: those of the server; the names of loopback are welcome beside them. `port`: what it listens on. */
+export function createGuard(addresses: readonly Address[], port: number): Guard {
+  const allowed = new Set([...LOOPBACK, ...addresses].flatMap((address) => hostsOf(address, port)));
   return (request) => {
     const { host: asked, origin } = request.headers;
     if (asked === undefined || !allowed.has(asked))
@@ -24,6 +27,12 @@ export function createGuard({ host, port }: { readonly host: string; readonly po
     if (origin !== undefined) return { kind: 'refused', reason: 'browsers are not served here' };
     return { kind: 'welcome', path: pathOf(request.url ?? '/') };
   };
+}
+
+/** The `Host` headers of those who dial `address`. */
+function hostsOf(address: Address, listening: number): readonly string[] {
+  const authority = authorityOf(address, listening);
+  return (address.port ?? listening) === DEFAULT_PORT ? [authority, address.name] : [authority];
 }
 
 function pathOf(url: string): string {

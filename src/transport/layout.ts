@@ -4,7 +4,7 @@ import type { Standing } from '../protocol/state.ts';
 
 /**
  * The numbers of the peer protocol; `docs/wire.md` draws the frames. A number is never given a new
- * meaning: a change that an older node cannot read raises `FRAME_FORMAT` and `PROTOCOL`.
+ * meaning: what an older node cannot read gets a new one, and raises `PROTOCOLS` (`protocol.ts`).
  */
 
 /** First byte of every frame between peers. */

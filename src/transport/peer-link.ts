@@ -1,15 +1,28 @@
 import type { WebSocket } from 'ws';
-import { SwarmError } from '../protocol/errors.ts';
+import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import type { Message } from '../protocol/message.ts';
 import { closeWith } from './closing.ts';
 import { encodeMessages } from './codec-encode.ts';
+import { arrange } from './departure.ts';
 import { dial, type Greeted } from './handshake.ts';
 import type { Hello, Identity } from './hello.ts';
 
 const FIRST_BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 1_000;
+
+/**
+ * Who is refused for what it is will hardly be let in a second later. Nothing is lost by patience: a peer that
+ * has come to want us dials us itself, and then we dial at once.
+ */
+const MAX_REFUSED_BACKOFF_MS = 15_000;
+const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  'UNKNOWN_NODE',
+  'WRONG_CLUSTER',
+  'WRONG_PROTOCOL',
+  'UNAUTHORIZED',
+]);
 
 export interface PeerLinkOptions {
   readonly peer: NodeId;
@@ -30,8 +43,17 @@ type LinkState =
   | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout }
   | { readonly kind: 'resolving' }
   | { readonly kind: 'dialling'; readonly cancel: () => void }
-  | { readonly kind: 'up'; readonly socket: WebSocket; readonly hello: Hello; readonly since: number }
+  | UpState
   | { readonly kind: 'closed' };
+
+interface UpState {
+  readonly kind: 'up';
+  readonly socket: WebSocket;
+  readonly hello: Hello;
+  readonly since: number;
+  /** The last piece of a snapshot is not with the kernel yet. */
+  bulk: 'sent' | 'waiting';
+}
 
 /** The outbound half of a pair: carries our messages to one peer, and comes back whenever it breaks. */
 export class PeerLink {
@@ -49,14 +71,16 @@ export class PeerLink {
     return this.state.kind === 'up';
   }
 
-  /** One frame; more only if the messages do not fit into one. Dropped while the link is down. */
+  /**
+   * One frame, and one for each piece of a snapshot; more only if the messages do not fit. Dropped while the link is
+   * down, and a piece also while the one before it waits: heartbeats must never queue behind two.
+   */
   send(messages: readonly Message[]): void {
     if (this.state.kind !== 'up') return;
-    const { socket } = this.state;
-    const frame = encodeMessages(messages);
-    if (frame.length > MAX_FRAME_BYTES) return this.sendHalves(messages, frame.length);
-    if (socket.bufferedAmount + frame.length > this.options.maxBufferedBytes) return this.dropSlow(socket);
-    socket.send(frame);
+    const { prompt, bulk, foreign } = arrange(messages, this.state.hello.protocol);
+    if (foreign.length > 0) this.report(tooNew(foreign, this.state.hello));
+    if (prompt.length > 0) this.sendFrame(prompt);
+    for (const piece of bulk) this.sendPiece(piece);
   }
 
   /**
@@ -80,41 +104,59 @@ export class PeerLink {
     if (state.kind === 'up') await closeWith(state.socket, error);
   }
 
+  private sendPiece(piece: Message): void {
+    const { state } = this;
+    if (state.kind !== 'up' || state.bulk === 'waiting') return;
+    state.bulk = 'waiting';
+    this.sendFrame([piece], () => {
+      state.bulk = 'sent';
+    });
+  }
+
+  /** `onSent`: the kernel has all of it, or the link is gone. */
+  private sendFrame(messages: readonly Message[], onSent?: () => void): void {
+    if (this.state.kind !== 'up') return;
+    const { socket } = this.state;
+    const frame = encodeMessages(messages);
+    if (frame.length > MAX_FRAME_BYTES) return this.sendHalves(messages, frame.length);
+    if (socket.bufferedAmount + frame.length > this.options.maxBufferedBytes) return this.dropSlow(socket);
+    socket.send(frame, onSent);
+  }
+
   /** So rare that encoding twice is cheaper than measuring every frame beforehand. */
   private sendHalves(messages: readonly Message[], length: number): void {
-    if (messages.length === 1) return this.options.onTrouble(frameTooLarge(length));
+    if (messages.length === 1) return this.report(frameTooLarge(length));
     const middle = messages.length >> 1;
-    this.send(messages.slice(0, middle));
-    this.send(messages.slice(middle));
+    this.sendFrame(messages.slice(0, middle));
+    this.sendFrame(messages.slice(middle));
   }
 
   private connect(): void {
     const { peer, ours, resolve } = this.options;
     const attempt: LinkState = { kind: 'resolving' };
     this.state = attempt;
-    const isWelcome = (id: NodeId): boolean => id === peer;
+    const objection = (id: NodeId): string | undefined =>
+      id === peer ? undefined : `${id} answers where ${peer} was looked for`;
     const withUrl = (url: string | undefined): void => {
       if (this.state !== attempt) return;
       if (url === undefined) return this.retryLater();
-      const expected = { kind: 'peer', isWelcome } as const;
+      const expected = { kind: 'peer', objection } as const;
       const cancel = dial({ url, ours, expected }, (outcome) => {
         if (this.state.kind !== 'dialling' || this.state.cancel !== cancel) return;
         if (outcome.ok) return this.goUp(outcome.value);
-        this.options.onTrouble(outcome.error);
-        this.retryLater();
+        this.report(outcome.error);
+        this.retryLater(REFUSALS.has(outcome.error.code) ? MAX_REFUSED_BACKOFF_MS : MAX_BACKOFF_MS);
       });
       this.state = { kind: 'dialling', cancel };
     };
     resolve(peer).then(withUrl, (cause: unknown) => {
-      this.options.onTrouble(
-        new SwarmError('UNKNOWN_NODE', `no address for ${peer}: ${String(cause)}`, { peer }),
-      );
+      this.report(new SwarmError('UNKNOWN_NODE', `no address is known: ${String(cause)}`));
       withUrl(undefined);
     });
   }
 
   private goUp({ socket, hello }: Greeted): void {
-    this.state = { kind: 'up', socket, hello, since: performance.now() };
+    this.state = { kind: 'up', socket, hello, since: performance.now(), bulk: 'sent' };
     // The other half of the pair is the peer's own link; nothing is said against the stream.
     socket.once('message', () =>
       closeWith(socket, new SwarmError('MALFORMED', 'only the dialler sends here')),
@@ -132,10 +174,7 @@ export class PeerLink {
   }
 
   private dropSlow(socket: WebSocket): void {
-    const { peer, onTrouble } = this.options;
-    onTrouble(
-      new SwarmError('LIMIT_EXCEEDED', `${peer} reads too slowly; its link is opened anew`, { peer }),
-    );
+    this.report(new SwarmError('LIMIT_EXCEEDED', 'the peer reads too slowly; the link is opened anew'));
     this.leave(socket);
   }
 
@@ -144,12 +183,24 @@ export class PeerLink {
     this.goDown(socket);
   }
 
-  private retryLater(): void {
-    const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.attempts);
+  private retryLater(maxBackoffMs = MAX_BACKOFF_MS): void {
+    const ceiling = Math.min(maxBackoffMs, FIRST_BACKOFF_MS * 2 ** this.attempts);
     this.attempts += 1;
     const delay = ceiling * (0.5 + this.options.random() / 2);
     this.state = { kind: 'waiting', timer: setTimeout(() => this.connect(), delay) };
   }
+
+  /** Many links report to one log. */
+  private report({ code, message, details }: SwarmError): void {
+    const { peer, onTrouble } = this.options;
+    onTrouble(new SwarmError(code, `link to ${peer}: ${message}`, { ...details, peer }));
+  }
+}
+
+function tooNew(messages: readonly Message[], { version, protocol }: Hello): SwarmError {
+  const types = [...new Set(messages.map(({ type }) => type))].join(', ');
+  const message = `release ${version} there does not know ${types} yet; upgrade that node`;
+  return new SwarmError('WRONG_PROTOCOL', message, { protocol });
 }
 
 function frameTooLarge(length: number): SwarmError {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { SwarmError } from '../protocol/errors.ts';
+import type { NodeId } from '../protocol/ids.ts';
 import { MAX_CLIENT_LINKS, MAX_HELLO_BYTES, MAX_PENDING_HELLOS } from '../protocol/limits.ts';
 import { type ClientConnection, type ClientHandlers, serveClient } from './client-connection.ts';
 import { closeWith } from './closing.ts';
@@ -36,9 +37,13 @@ export function createReception(options: ReceptionOptions): Reception {
   const sockets = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true, clientTracking: false });
   const strangers = new Set<WebSocket>();
   const clients = new Set<WebSocket>();
+  const unknownNode = (id: NodeId): string | undefined =>
+    network.isPeer(id)
+      ? undefined
+      : `${identity.nodeId} knows no member ${id}: it was removed, or has not joined yet`;
   const expectations: Readonly<Record<LinkKind, Expected>> = {
-    peer: { kind: 'peer', isWelcome: network.isPeer },
-    client: { kind: 'client', isWelcome: () => true },
+    peer: { kind: 'peer', objection: unknownNode },
+    client: { kind: 'client', objection: () => undefined },
   };
   let isOpen = true;
 

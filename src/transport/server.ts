@@ -3,18 +3,26 @@ import type { AddressInfo } from 'node:net';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { MAX_LINK_BUFFERED_BYTES } from '../protocol/limits.ts';
+import { addressesOf, authorityOf } from './address.ts';
 import type { ClientConnection, ClientHandlers } from './client-connection.ts';
 import type { Identity } from './hello.ts';
 import { createGuard, type Guard } from './http-guard.ts';
 import { createPeerNetwork } from './peer-network.ts';
 import type { Transport } from './port.ts';
 import { createReception } from './reception.ts';
+import { withoutRepeats } from './trouble.ts';
 
 export interface TransportServerOptions {
   readonly identity: Identity;
+  /** The address to listen on, or a name of it. */
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /**
+   * Names or addresses under which others reach this server, if not (only) as `host`: each with a port where that is
+   * another than the one listened on. The first goes into `url`. Whoever dials under any other name is refused.
+   */
+  readonly advertised?: readonly string[];
   /** Where a peer listens now (`ws://host:port`); asked before each attempt to reach it. */
   readonly resolve: (peer: NodeId) => Promise<string | undefined>;
   /** In [0, 1); spreads reconnects. */
@@ -23,7 +31,7 @@ export interface TransportServerOptions {
   readonly onClient: (connection: ClientConnection) => ClientHandlers;
   /** What `GET /health` says; small, and nothing secret: nobody is asked for a token there. */
   readonly health: () => Readonly<Record<string, unknown>>;
-  /** Refused strangers, malformed frames, failed attempts: for the log of the operator. */
+  /** Refused strangers, malformed frames, failed attempts: for the log of the operator. The same once a minute. */
   readonly onTrouble: (error: SwarmError) => void;
   /** Default `MAX_LINK_BUFFERED_BYTES`. */
   readonly maxBufferedBytes?: number;
@@ -31,7 +39,7 @@ export interface TransportServerOptions {
 
 export interface TransportServer {
   readonly port: number;
-  /** `ws://host:port`: what peers and clients dial. */
+  /** `ws://host:port`: what peers and clients dial, here or elsewhere. */
   readonly url: string;
   /** The peers. Closing it leaves the clients alone; closing the server closes it too. */
   readonly transport: Transport;
@@ -51,10 +59,12 @@ const MAX_CONNECTIONS = 2_048;
 /**
  * Opens the one port of a process: `/raft` for peers, `/client` for clients, `GET /health`.
  *
- * @throws SwarmError `PORT_IN_USE`
+ * @throws SwarmError `PORT_IN_USE`, `BAD_INPUT` for addresses that are none
  */
 export async function openTransportServer(options: TransportServerOptions): Promise<TransportServer> {
-  const { identity, host, onTrouble, maxBufferedBytes = MAX_LINK_BUFFERED_BYTES } = options;
+  const { identity, host, advertised = [], maxBufferedBytes = MAX_LINK_BUFFERED_BYTES } = options;
+  const onTrouble = withoutRepeats(options.onTrouble, () => performance.now());
+  const addresses = addressesOf(host, advertised);
   const http = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -64,9 +74,9 @@ export async function openTransportServer(options: TransportServerOptions): Prom
   http.maxConnections = MAX_CONNECTIONS;
   const port = await listen(http, options);
 
-  const guard = createGuard({ host, port });
-  const network = createPeerNetwork({ ...options, ours: identity, maxBufferedBytes });
-  const reception = createReception({ ...options, guard, network, maxBufferedBytes });
+  const guard = createGuard(addresses, port);
+  const network = createPeerNetwork({ ...options, ours: identity, maxBufferedBytes, onTrouble });
+  const reception = createReception({ ...options, guard, network, maxBufferedBytes, onTrouble });
   http.on('request', (request, response) =>
     answerRequest({ request, response, guard, health: options.health }),
   );
@@ -77,7 +87,7 @@ export async function openTransportServer(options: TransportServerOptions): Prom
 
   return {
     port,
-    url: `ws://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: `ws://${authorityOf(addresses[0], port)}`,
     transport: network.transport,
     levelOf: network.levelOf,
     async close() {
