@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clusterId, nodeId } from '../../src/protocol/ids.ts';
-import { decodeHello, encodeHello, type Identity, PROTOCOL, refusalOf } from '../../src/transport/hello.ts';
+import { decodeHello, encodeHello, type Identity, refusalOf } from '../../src/transport/hello.ts';
+import { PROTOCOLS } from '../../src/transport/protocol.ts';
 import { verdict } from './messages.ts';
 
 const OURS: Identity = {
@@ -15,12 +16,15 @@ const OURS: Identity = {
 const THEIRS: Identity = { ...OURS, nodeId: nodeId('n2'), nonce: 'b2' };
 
 const encode = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
-const wellFormed = { protocol: PROTOCOL, kind: 'peer', ...THEIRS };
+const wellFormed = { protocol: PROTOCOLS.min, kind: 'peer', ...THEIRS };
 
 describe('a hello', () => {
   test('comes back as it was sent', () => {
     const bytes = Buffer.from(encodeHello(THEIRS, 'peer'));
-    expect(decodeHello(bytes)).toStrictEqual({ ok: true, value: { ...THEIRS, kind: 'peer', level: 3 } });
+    expect(decodeHello(bytes)).toStrictEqual({
+      ok: true,
+      value: { ...THEIRS, kind: 'peer', level: 3, protocol: PROTOCOLS.max },
+    });
   });
 
   test('of a release that says no level is of the first', () => {
@@ -33,6 +37,40 @@ describe('a hello', () => {
     expect(decodeHello(encode({ ...wellFormed, region: 'north' }))).toMatchObject({ ok: true });
   });
 
+  test('is read by the first release, which knows one number', () => {
+    expect(JSON.parse(encodeHello({ ...THEIRS, protocols: { min: 1, max: 7 } }, 'peer'))).toMatchObject({
+      protocol: 1,
+      protocolMax: 7,
+    });
+  });
+
+  const only = (protocol: number): object => ({ protocol });
+  const range = (protocol: number, protocolMax: number): object => ({ protocol, protocolMax });
+  test.each([
+    { why: 'the same release', theirs: range(2, 3), protocol: 3 },
+    { why: 'the next release', theirs: range(3, 4), protocol: 3 },
+    { why: 'the former release', theirs: range(1, 2), protocol: 2 },
+    { why: 'a release that speaks everything', theirs: range(1, 9), protocol: 3 },
+    { why: 'a release that speaks one version of ours', theirs: range(2, 2), protocol: 2 },
+    { why: 'the first release, which says one number', theirs: only(2), protocol: 2 },
+  ])('of $why settles on the highest version that both know', ({ theirs, protocol }) => {
+    const outcome = decodeHello(encode({ ...wellFormed, ...theirs }), { min: 2, max: 3 });
+    expect(outcome).toMatchObject({ ok: true, value: { protocol } });
+  });
+
+  test.each([
+    { why: 'two releases behind', theirs: only(1), says: 'protocol 1 where 2 to 3 is spoken' },
+    { why: 'two releases ahead', theirs: range(4, 5), says: 'protocol 4 to 5 where 2 to 3 is spoken' },
+  ])('of somebody $why names both sides and what to do', ({ theirs, says }) => {
+    const outcome = decodeHello(encode({ ...theirs, me: 'looks different' }), { min: 2, max: 3 });
+    if (outcome.ok) throw new Error('there is no version in common');
+    expect(outcome.error.code).toBe('WRONG_PROTOCOL');
+    expect(outcome.error.message).toContain(says);
+    expect(outcome.error.message).toContain('upgrade the older node');
+    // All of it fits into the reason of a close.
+    expect(Buffer.byteLength(outcome.error.message)).toBeLessThan(123);
+  });
+
   test.each([
     { why: 'nothing', bytes: Buffer.of(), code: 'MALFORMED' },
     { why: 'no JSON', bytes: Buffer.from('hello'), code: 'MALFORMED' },
@@ -40,9 +78,12 @@ describe('a hello', () => {
     { why: 'another protocol', bytes: encode({ ...wellFormed, protocol: 99 }), code: 'WRONG_PROTOCOL' },
     {
       why: 'another protocol, whose hello looks different',
-      bytes: encode({ protocol: 2, me: 'n2' }),
+      bytes: encode({ protocol: 98, me: 'n2' }),
       code: 'WRONG_PROTOCOL',
     },
+    { why: 'a range turned over', bytes: encode({ ...wellFormed, protocolMax: 0 }), code: 'MALFORMED' },
+    { why: 'a range of text', bytes: encode({ ...wellFormed, protocolMax: '2' }), code: 'MALFORMED' },
+    { why: 'protocol 0', bytes: encode({ ...wellFormed, protocol: 0 }), code: 'MALFORMED' },
     { why: 'no token', bytes: encode({ ...wellFormed, token: undefined }), code: 'MALFORMED' },
     { why: 'an id with a slash', bytes: encode({ ...wellFormed, nodeId: '../n2' }), code: 'MALFORMED' },
     { why: 'an unknown kind', bytes: encode({ ...wellFormed, kind: 'admin' }), code: 'MALFORMED' },
@@ -83,8 +124,8 @@ describe('a hello', () => {
 });
 
 describe('the sender of a hello', () => {
-  const isWelcome = (id: string): boolean => id === 'n2';
-  const hello = { ...THEIRS, kind: 'peer', level: 3 } as const;
+  const objection = (id: string): string | undefined => (id === 'n2' ? undefined : `who is ${id}?`);
+  const hello = { ...THEIRS, kind: 'peer', level: 3, protocol: 2 } as const;
 
   test.each([
     { why: 'a peer with all the right words', hello, code: undefined },
@@ -104,7 +145,7 @@ describe('the sender of a hello', () => {
       code: 'UNAUTHORIZED',
     },
   ])('$why: $code', ({ hello: given, code }) => {
-    const refusal = refusalOf(given, OURS, { kind: 'peer', isWelcome });
+    const refusal = refusalOf(given, OURS, { kind: 'peer', objection });
     expect(refusal?.code).toBe(code);
     expect(refusal?.message ?? '').not.toContain(OURS.token);
   });

@@ -33,6 +33,9 @@ export type LinkEvent =
   | { readonly kind: 'frame'; readonly from: NodeId; readonly messages: readonly Message[] };
 
 export class TransportRecorder extends Recorder<LinkEvent> implements TransportListener {
+  /** Nobody is let in who is no peer, unless a test says otherwise. */
+  onStranger: (peer: NodeId) => boolean = () => false;
+
   onMessages(from: NodeId, messages: readonly Message[]): void {
     this.add({ kind: 'frame', from, messages });
   }

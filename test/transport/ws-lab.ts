@@ -14,7 +14,9 @@ export interface WsNode extends LabNode {
 
 export interface JoinOptions {
   readonly identity?: Partial<Identity>;
+  readonly host?: string;
   readonly port?: number;
+  readonly advertised?: readonly string[];
   readonly maxBufferedBytes?: number;
   readonly onClient?: (connection: ClientConnection) => ClientHandlers;
 }
@@ -39,18 +41,18 @@ export function createWsLab(): WsLab {
   const servers = new Set<TransportServer>();
   return {
     announce: (id, url) => void urls.set(id, url),
-    async join(id, { identity, port = 0, maxBufferedBytes, onClient = refuseClients } = {}) {
+    async join(id, { identity, host = '127.0.0.1', onClient = refuseClients, ...given } = {}) {
       const trouble = new Recorder<SwarmError>();
       const server = await openTransportServer({
         identity: identityOf(id, identity),
-        host: '127.0.0.1',
-        port,
+        host,
+        port: 0,
         resolve: async (peer) => urls.get(peer),
         random: Math.random,
         onClient,
         health: () => ({ node: id }),
         onTrouble: (error) => trouble.add(error),
-        ...(maxBufferedBytes === undefined ? {} : { maxBufferedBytes }),
+        ...given,
       });
       servers.add(server);
       urls.set(id, server.url);

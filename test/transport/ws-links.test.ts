@@ -176,7 +176,7 @@ describe('an outbound link', () => {
 describe('an inbound link', () => {
   test.each([
     { why: 'no hello but a frame', hello: FRAME, code: 4005 },
-    { why: 'another protocol', hello: '{"protocol": 2}', code: 4001 },
+    { why: 'another protocol', hello: '{"protocol": 99}', code: 4001 },
     {
       why: 'another cluster',
       hello: encodeHello(identityOf('b', { clusterId: clusterId('x') }), 'peer'),

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { logIndex, nodeId, term } from '../../src/protocol/ids.ts';
+import type { Message } from '../../src/protocol/message.ts';
+import { encodeHello } from '../../src/transport/hello.ts';
+import { PROTOCOLS, type ProtocolRange } from '../../src/transport/protocol.ts';
+import { heartbeat } from './messages.ts';
+import { TransportRecorder } from './recorder.ts';
+import { dialAs, serveAs } from './stranger.ts';
+import { createWsLab, identityOf, type JoinOptions, type WsLab } from './ws-lab.ts';
+
+const A = nodeId('a');
+const B = nodeId('b');
+const ENDS = { from: A, to: B };
+
+const FORMER: ProtocolRange = { min: 1, max: 1 };
+const NEXT: ProtocolRange = { min: PROTOCOLS.max, max: PROTOCOLS.max + 1 };
+const FAR: ProtocolRange = { min: PROTOCOLS.max + 1, max: PROTOCOLS.max + 2 };
+
+const answer: Message = {
+  ...ENDS,
+  type: 'snapshot-answer',
+  term: term(1),
+  index: logIndex(5),
+  status: 'receiving',
+  heldBytes: 0,
+};
+
+let lab: WsLab;
+beforeEach(() => {
+  lab = createWsLab();
+});
+afterEach(() => lab.dispose());
+
+async function start(id: string, peer: string, identity: JoinOptions['identity'] = {}) {
+  const node = await lab.join(nodeId(id), { identity });
+  const heard = new TransportRecorder();
+  node.transport.start(heard);
+  node.transport.setPeers([nodeId(peer)]);
+  return { ...node, heard };
+}
+
+describe('a link between two releases', () => {
+  test.each([
+    { why: 'the same release', protocols: PROTOCOLS, isTold: true },
+    { why: 'the next release', protocols: NEXT, isTold: true },
+    { why: 'the former release', protocols: FORMER, isTold: false },
+  ])('opens, and carries what $why can read', async ({ protocols, isTold }) => {
+    const a = await start('a', 'b');
+    const b = await start('b', 'a', { protocols });
+    await Promise.all([a.heard.untilCount('opened', B, 1), b.heard.untilCount('opened', A, 1)]);
+    a.transport.send(B, [answer, heartbeat(1, ENDS)]);
+    a.transport.send(B, [answer]);
+    a.transport.send(B, [heartbeat(2, ENDS)]);
+    await b.heard.until(() => b.heard.frames(A).flat().length === (isTold ? 4 : 2));
+    const types = b.heard.frames(A).map((frame) => frame.map(({ type }) => type));
+    const expected = isTold
+      ? [['snapshot-answer', 'heartbeat'], ['snapshot-answer'], ['heartbeat']]
+      : [['heartbeat'], ['heartbeat']];
+    expect(types).toEqual(expected);
+    expect(a.trouble.items.map(({ code }) => code)).toEqual(isTold ? [] : ['WRONG_PROTOCOL']);
+  });
+
+  test('says which node is to be upgraded when it cannot read something', async () => {
+    const a = await start('a', 'b');
+    await start('b', 'a', { protocols: FORMER, version: '0.0.7' });
+    await a.heard.untilCount('opened', B, 1);
+    a.transport.send(B, [answer]);
+    expect(a.trouble.items[0]?.message).toBe(
+      'link to b: release 0.0.7 there does not know snapshot-answer yet; upgrade that node',
+    );
+  });
+
+  test('does not open where nothing is spoken by both: both operators read why', async () => {
+    const a = await start('a', 'b');
+    const b = await start('b', 'a', { protocols: FAR });
+    const isAboutBoth = ({ code, message }: Error & { code: string }): boolean =>
+      code === 'WRONG_PROTOCOL' && message.includes('1 to 2') && message.includes('3 to 4');
+    await Promise.all([a.trouble.untilHas(isAboutBoth), b.trouble.untilHas(isAboutBoth)]);
+    expect([...a.heard.items, ...b.heard.items]).toEqual([]);
+  });
+});
+
+describe('the first release', () => {
+  /** Its hello, word for word: one number, no level. */
+  const firstHello = (id: string): string => {
+    const { protocol, protocolMax, level, ...rest } = JSON.parse(encodeHello(identityOf(id), 'peer'));
+    return JSON.stringify({ protocol: 1, ...rest });
+  };
+
+  test('is let in, and is of level 1', async () => {
+    const a = await start('a', 'b');
+    const b = await dialAs(a.server.url, '/raft', firstHello('b'));
+    await b.frames.until((frames) => frames.length === 1);
+    expect(a.server.levelOf(B)).toBe(1);
+  });
+
+  test('lets us in, and hears nothing that it could not read', async () => {
+    const server = await serveAs(({ socket }) => {
+      socket.once('message', () => socket.send(firstHello('b')));
+    });
+    lab.announce(B, server.url);
+    const a = await start('a', 'b');
+    await a.heard.untilCount('opened', B, 1);
+    a.transport.send(B, [answer]);
+    a.transport.send(B, [heartbeat(1, ENDS)]);
+    const [link] = server.links.items;
+    await link?.frames.until((frames) => frames.length === 2);
+    const [hello, frame] = link?.frames.items ?? [];
+    // All that it asks of a hello: its own number under this name.
+    expect(JSON.parse(Buffer.from(hello ?? []).toString())).toMatchObject({ protocol: 1, nodeId: 'a' });
+    expect(frame?.[1]).toBe(8);
+    await server.close();
+  });
+});
+
+describe('the level of a peer', () => {
+  test('is what its hello says, for as long as it has a link to us', async () => {
+    const a = await start('a', 'b');
+    expect(a.server.levelOf(B)).toBeUndefined();
+    const b = await start('b', 'a', { level: 7 });
+    await a.heard.untilCount('opened', B, 1);
+    await b.heard.untilCount('opened', A, 1);
+    expect(a.server.levelOf(B)).toBe(7);
+    await b.stop();
+    await a.heard.untilCount('closed', B, 1);
+    // Which of its two links is found closed first is chance; nothing is left of it when both are.
+    await lab.join(B, { identity: { level: 8 } }).then(({ transport }) => {
+      transport.start(new TransportRecorder());
+      transport.setPeers([A]);
+    });
+    await a.heard.untilCount('opened', B, 2);
+    a.transport.setPeers([]);
+    expect(a.server.levelOf(B)).toBeUndefined();
+  });
+});
