@@ -21,9 +21,16 @@ export interface TransportListener {
 export interface Transport {
   /** Must be called once, before the first `send`. */
   start(listener: TransportListener): void;
-  /** Who must be reachable from now on: links to others close, links to newcomers open. */
+  /**
+   * Who must be reachable from now on: links to others close at once (told before this returns, or soon after),
+   * links to newcomers open. Whoever is put back is linked anew.
+   */
   setPeers(peers: readonly NodeId[]): void;
-  /** Sends one frame. Dropped when the link is down or its buffer is full; never blocks. */
+  /**
+   * Sends one frame, and behind it pieces of a snapshot in frames of their own. Dropped when the link is down or its
+   * buffer is full, or when the peer is of a release that could not read it; a piece also while another one waits to
+   * leave. Never blocks.
+   */
   send(to: NodeId, messages: readonly Message[]): void;
   close(): Promise<void>;
 }

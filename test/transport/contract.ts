@@ -136,6 +136,96 @@ export function transportContract(name: string, createLab: () => TransportLab): 
       expect(b.heard.frames(A)).toEqual([[heartbeat(2, { from: A, to: B })]]);
     });
 
+    test('members come and go beside a link that is not touched', async () => {
+      const { a, b } = await startPair();
+      const c = await start(C, [A, B]);
+      for (const node of [a, b]) node.transport.setPeers([A, B, C]);
+      await Promise.all([linked(a, c), linked(b, c)]);
+      for (const node of [a, b]) node.transport.setPeers([A, B]);
+      await Promise.all([c.heard.untilCount('closed', A, 1), c.heard.untilCount('closed', B, 1)]);
+      await Promise.all([a.heard.untilCount('closed', C, 1), b.heard.untilCount('closed', C, 1)]);
+      a.transport.send(C, [heartbeat(1, { from: A, to: C })]);
+      for (const node of [a, b]) node.transport.setPeers([A, B, C]);
+      await Promise.all([a.heard.untilCount('opened', C, 2), b.heard.untilCount('opened', C, 2)]);
+      await Promise.all([c.heard.untilCount('opened', A, 2), c.heard.untilCount('opened', B, 2)]);
+      a.transport.send(C, [heartbeat(2, { from: A, to: C })]);
+      c.transport.send(B, [heartbeat(3, { from: C, to: B })]);
+      await Promise.all([c.heard.untilFrames(A, 1), b.heard.untilFrames(C, 1)]);
+      expect(c.heard.frames(A)).toEqual([[heartbeat(2, { from: A, to: C })]]);
+      expect([a.heard.count('closed', B), b.heard.count('closed', A)]).toEqual([0, 0]);
+    });
+
+    test.each([
+      { why: 'in the same order', back: ['a', 'b'] },
+      { why: 'in the other order', back: ['b', 'a'] },
+    ] as const)('two that gave each other up link when each takes the other back, $why', async ({ back }) => {
+      const pair = await startPair();
+      pair.a.transport.setPeers([]);
+      pair.b.transport.setPeers([]);
+      await pair.a.heard.untilCount('closed', B, 1);
+      await pair.b.heard.untilCount('closed', A, 1);
+      for (const end of back) {
+        pair[end].transport.setPeers([A, B]);
+        // The first one tries for a while, and in vain.
+        for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+      }
+      await pair.a.heard.untilCount('opened', B, 2);
+      await pair.b.heard.untilCount('opened', A, 2);
+      pair.a.transport.send(B, [heartbeat(1, { from: A, to: B })]);
+      await pair.b.heard.untilFrames(A, 1);
+    });
+
+    test('a peer taken out and put back many times at once is linked in the end, and told in turns', async () => {
+      const { a, b } = await startPair();
+      for (let round = 0; round < 20; round++) {
+        a.transport.setPeers([]);
+        a.transport.setPeers([B]);
+      }
+      while (b.heard.frames(A).length === 0) {
+        a.transport.send(B, [heartbeat(1, { from: A, to: B })]);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      for (const { heard, peer } of [
+        { heard: a.heard, peer: B },
+        { heard: b.heard, peer: A },
+      ]) {
+        const told = heard.items.flatMap((item) => ('peer' in item && item.peer === peer ? [item.kind] : []));
+        expect(told).toEqual(told.map((_, i) => (i % 2 === 0 ? 'opened' : 'closed')));
+      }
+    });
+
+    test('whoever is taken out while it was never there is given up', async () => {
+      const a = await start(A, [B, C]);
+      a.transport.setPeers([C]);
+      const b = await start(B, [A]);
+      const c = await start(C, [A]);
+      await linked(a, c);
+      a.transport.send(C, [heartbeat(1, { from: A, to: C })]);
+      await c.heard.untilFrames(A, 1);
+      expect([a.heard.count('opened', B), b.heard.count('opened', A)]).toEqual([0, 0]);
+    });
+
+    test('a stranger is let in if the layer above makes it a peer, and not otherwise', async () => {
+      const a = await start(A, []);
+      const asked: NodeId[] = [];
+      a.heard.onStranger = (peer) => {
+        asked.push(peer);
+        if (peer !== B) return false;
+        a.transport.setPeers([B]);
+        return true;
+      };
+      const c = await start(C, [A]);
+      const b = await start(B, [A]);
+      await linked(a, b);
+      b.transport.send(A, [heartbeat(1, { from: B, to: A })]);
+      await a.heard.untilFrames(B, 1);
+      a.transport.send(B, [heartbeat(2, { from: A, to: B })]);
+      await b.heard.untilFrames(A, 1);
+      expect(asked).toContain(B);
+      expect(c.heard.items).toEqual([]);
+      expect(a.heard.count('opened', C)).toBe(0);
+    });
+
     test('naming the same peers again changes nothing', async () => {
       const { a, b } = await startPair();
       a.transport.setPeers([B]);

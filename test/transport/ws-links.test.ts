@@ -71,6 +71,25 @@ describe('between two nodes', () => {
     await a.heard.untilCount('opened', B, 1);
   });
 
+  test('a node that was removed reads why, and neither log says it again and again', async () => {
+    const a = await start(A, [B]);
+    const b = await start(B, [A]);
+    await Promise.all([a.heard.untilCount('opened', B, 1), b.heard.untilCount('opened', A, 1)]);
+    b.transport.setPeers([]);
+    await a.heard.untilCount('closed', B, 1);
+    const why = 'b knows no member a: it was removed, or has not joined yet';
+    await a.trouble.untilHas(
+      (error) => error.code === 'UNKNOWN_NODE' && error.message === `link to b: ${why}`,
+    );
+    // As many attempts as a node makes in minutes.
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const stranger = await dialAs(b.server.url, '/raft', encodeHello(identityOf('a'), 'peer'));
+      expect(await stranger.closed).toMatchObject({ code: 4003, reason: why });
+    }
+    expect(a.trouble.items.map(({ code }) => code)).toEqual(['UNKNOWN_NODE']);
+    expect(b.trouble.items.map(({ message }) => message)).toEqual([why]);
+  });
+
   test('whoever answers at the address of a peer must be that peer', async () => {
     const a = await start(A, [B]);
     const c = await start(nodeId('c'), [A]);
