@@ -2,6 +2,8 @@ import type { SwarmClient } from '../swarm/client.ts';
 import type { SwarmFolder } from '../swarm/layout.ts';
 import type { PlaceOptions, ReachOptions } from './options.ts';
 import { packageVersion } from './package-version.ts';
+import { paintFor } from './view/paint.ts';
+import type { TableOptions } from './view/table.ts';
 
 /** The folder of the swarm that a command speaks of: the standing one, or a run that is under way. */
 export async function reachableFolder({ dir }: PlaceOptions): Promise<SwarmFolder> {
@@ -35,4 +37,11 @@ export function printJson(value: unknown): void {
 
 export function printLine(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+/** How wide a table on stdout may be, and whether it has colours. */
+export function tableOptions(): TableOptions {
+  const { columns, isTTY } = process.stdout;
+  const paint = paintFor({ isTTY: isTTY === true, env: process.env });
+  return { paint, ...(columns === undefined ? {} : { columns }) };
 }

@@ -58,8 +58,10 @@ export class HandOver {
   }
 
   expire(now: Millis): void {
-    if (this.deadline() > now) return;
-    this.fail(new SwarmError('TRANSFER_FAILED', 'nobody took leadership over in time'));
+    const late = this.#waiting.filter(({ deadline }) => deadline <= now);
+    this.#waiting = this.#waiting.filter(({ deadline }) => deadline > now);
+    const error = new SwarmError('TRANSFER_FAILED', 'nobody took leadership over in time');
+    for (const { done } of late) done({ ok: false, error });
   }
 
   fail(error: SwarmError): void {

@@ -91,8 +91,13 @@ export class MembershipWatch {
   }
 
   expire(now: Millis): void {
-    if (this.deadline() > now) return;
-    this.fail(new SwarmError('OUTCOME_UNKNOWN', 'the change was not committed in time; is a majority up?'));
+    const late = this.#waiting.filter(({ deadline }) => deadline <= now);
+    this.#waiting = this.#waiting.filter(({ deadline }) => deadline > now);
+    const error = new SwarmError(
+      'OUTCOME_UNKNOWN',
+      'the change was not committed in time; is a majority up?',
+    );
+    for (const { done } of late) done({ ok: false, error });
   }
 
   fail(error: SwarmError): void {

@@ -2,12 +2,7 @@ import type { Entry } from '../protocol/entry.ts';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import { type ClusterId, INDEX_ZERO, type LogIndex, type Millis, type NodeId } from '../protocol/ids.ts';
 import { InvariantError } from '../protocol/invariant.ts';
-import {
-  MAX_COMMAND_BYTES,
-  MAX_PENDING_PROPOSALS,
-  SNAPSHOT_EVERY_BYTES,
-  SNAPSHOT_EVERY_ENTRIES,
-} from '../protocol/limits.ts';
+import { SNAPSHOT_EVERY_BYTES, SNAPSHOT_EVERY_ENTRIES } from '../protocol/limits.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Configuration, SnapshotMeta } from '../protocol/state.ts';
 import type { RaftConfig } from '../raft/config.ts';
@@ -24,6 +19,7 @@ import { Outbox } from './outbox.ts';
 import type { Applied, Clock, NodeListener, NodeStatus, RaftNode, StateMachine } from './port.ts';
 import { ProposalDesk } from './proposal-desk.ts';
 import { ReadBarriers } from './reads.ts';
+import { refusalOfCommand, refusalOfRead, stoppedError } from './refusals.ts';
 import { Snapshots } from './snapshots.ts';
 import { leaderOf, roleChanged, roleView, statusOf } from './status.ts';
 
@@ -142,7 +138,7 @@ class Node<Result> implements RaftNode<Result> {
   }
 
   propose(command: Uint8Array, done: (outcome: Outcome<Applied<Result>>) => void): void {
-    const refusal = this.#refusal(command);
+    const refusal = this.#stopped ? stoppedError(this.id) : refusalOfCommand(command, this.#proposals);
     if (refusal !== undefined) {
       done({ ok: false, error: refusal });
       return;
@@ -152,8 +148,9 @@ class Node<Result> implements RaftNode<Result> {
   }
 
   readBarrier(done: (outcome: Outcome<LogIndex>) => void, trust: ReadTrust = 'quorum'): void {
-    if (this.#stopped) {
-      done({ ok: false, error: stoppedError(this.id) });
+    const refusal = this.#stopped ? stoppedError(this.id) : refusalOfRead(this.#reads);
+    if (refusal !== undefined) {
+      done({ ok: false, error: refusal });
       return;
     }
     this.#reads.add({ done, deadline: this.#requestDeadline(), trust });
@@ -215,8 +212,11 @@ class Node<Result> implements RaftNode<Result> {
       await new Promise<void>((resolve) => this.#handOver.giveAway(() => resolve()));
     }
     this.abandon();
-    await this.#options.transport.close();
-    await this.#options.storage.close();
+    try {
+      await this.#options.transport.close();
+    } finally {
+      await this.#options.storage.close();
+    }
   }
 
   /** Stops at once, without a word to anybody: what a crash does. Pending callbacks get `STOPPED`. */
@@ -229,25 +229,11 @@ class Node<Result> implements RaftNode<Result> {
     this.#reads.failAll(error);
     this.#handOver.fail(error);
     this.#membership.fail(error);
-    this.#snapshots.stop();
+    this.#snapshots.stop(error);
   }
 
   #requestDeadline(): Millis {
     return this.#options.clock.now() + this.#requestTimeoutMs;
-  }
-
-  #refusal(command: Uint8Array): SwarmError | undefined {
-    if (this.#stopped) return stoppedError(this.id);
-    if (command.byteLength > MAX_COMMAND_BYTES) {
-      return new SwarmError(
-        'PROPOSAL_TOO_LARGE',
-        `a command may have ${MAX_COMMAND_BYTES} bytes, this one has ${command.byteLength}`,
-      );
-    }
-    if (this.#proposals.size >= MAX_PENDING_PROPOSALS) {
-      return new SwarmError('BUSY', `${MAX_PENDING_PROPOSALS} commands are under way; try again in a moment`);
-    }
-    return undefined;
   }
 
   #onMessages(messages: readonly Message[]): void {
@@ -292,8 +278,9 @@ class Node<Result> implements RaftNode<Result> {
       if (this.#outbox.hasReady) this.#scheduleTurn();
       return effects;
     } catch (error) {
-      if (!(error instanceof InvariantError)) throw error;
-      this.#fail(error);
+      // Half of the effects may be carried out: nothing may be built on that, whoever threw.
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      if (!(error instanceof InvariantError || error instanceof SwarmError)) throw error;
       return undefined;
     }
   }
@@ -394,7 +381,3 @@ class Node<Result> implements RaftNode<Result> {
 }
 
 export type { Node };
-
-function stoppedError(id: NodeId): SwarmError {
-  return new SwarmError('STOPPED', `node ${id} has stopped`);
-}

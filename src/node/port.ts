@@ -104,7 +104,7 @@ export interface RaftNode<Result> {
    * - `OUTCOME_UNKNOWN`: the command may or may not be applied one day. A retry must be recognisable
    *   by the state machine (client session, idempotency key).
    * - `NO_QUORUM`: no leader was known in time; nothing was proposed.
-   * - `BUSY`, `TRANSFER_IN_PROGRESS`, `PROPOSAL_TOO_LARGE`, `STOPPED`: nothing was proposed.
+   * - `BUSY` (`details.retryAfterMs`), `PROPOSAL_TOO_LARGE`, `STOPPED`: nothing was proposed.
    */
   propose(command: Uint8Array, done: (outcome: Outcome<Applied<Result>>) => void): void;
   /**

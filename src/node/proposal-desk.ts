@@ -34,6 +34,10 @@ export class ProposalDesk<Result> {
     return this.#proposals.size;
   }
 
+  get bytes(): number {
+    return this.#proposals.bytes;
+  }
+
   add(command: Uint8Array, deadline: Millis, done: Done<Result>): void {
     this.#proposals.add(command, deadline, done);
   }
@@ -79,9 +83,15 @@ export class ProposalDesk<Result> {
       for (const batch of inBatches(proposals)) this.#forward(leaderId, batch);
       return;
     }
+    for (const batch of inBatches(proposals)) this.#append(batch);
+  }
+
+  /** Batch by batch, so that what is uncommitted stays within its bound. */
+  #append(proposals: readonly Proposal<Result>[]): void {
     const reply = this.#options.append(proposals.map(({ command }) => command));
-    if (reply?.kind === 'appended') this.#proposals.place(proposals, reply.firstIndex, core.term);
-    else if (reply?.code === 'BUSY') {
+    if (reply?.kind === 'appended') {
+      this.#proposals.place(proposals, reply.firstIndex, this.#options.core.term);
+    } else if (reply?.code === 'BUSY') {
       this.#proposals.fail(proposals, 'BUSY', 'too much is uncommitted; try again in a moment');
     } else this.#tryLater(proposals);
   }
@@ -94,7 +104,7 @@ export class ProposalDesk<Result> {
 
   expire(now: Millis): void {
     if (now >= this.#retryAt) this.#retryAt = 0;
-    this.#proposals.expire(now);
+    this.#proposals.expire(now, { hasLeader: leaderOf(this.#options.core) !== undefined });
   }
 
   /** See `Proposals`. */

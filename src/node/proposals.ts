@@ -33,6 +33,7 @@ export class Proposals<Result> {
   /** Several may hope for one index: each leader that took one of them called it so, in its own term. */
   readonly #placed = new Map<LogIndex, Placed<Result>[]>();
   #size = 0;
+  #bytes = 0;
   #nextBatch: number;
 
   /**
@@ -48,6 +49,11 @@ export class Proposals<Result> {
     return this.#size;
   }
 
+  /** Of the same. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get hasWaiting(): boolean {
     return this.#waiting.length > 0;
   }
@@ -55,6 +61,7 @@ export class Proposals<Result> {
   add(command: Uint8Array, deadline: Millis, done: Done<Result>): void {
     const proposal: Proposal<Result> = { command, deadline, done, stage: 'waiting' };
     this.#size += 1;
+    this.#bytes += command.byteLength;
     this.#byAge.push(proposal);
     this.#waiting.push(proposal);
   }
@@ -138,13 +145,17 @@ export class Proposals<Result> {
     return this.#byAge[0]?.deadline ?? Number.POSITIVE_INFINITY;
   }
 
-  expire(now: Millis): void {
+  /** `hasLeader`: a command that waits all the same is one that the leader would not take. */
+  expire(now: Millis, { hasLeader }: { readonly hasLeader: boolean }): void {
     while (this.deadline() <= now) {
       const [oldest] = this.#byAge;
       if (oldest === undefined) return;
       if (oldest.stage === 'waiting') {
-        const message = 'no leader was known in time; nothing was proposed. Check that a majority is up';
-        this.fail([oldest], 'NO_QUORUM', message);
+        if (hasLeader) this.fail([oldest], 'BUSY', 'the leader has taken nothing in time; try again later');
+        else {
+          const message = 'no leader was known in time; nothing was proposed. Check that a majority is up';
+          this.fail([oldest], 'NO_QUORUM', message);
+        }
       } else this.fail([oldest], 'OUTCOME_UNKNOWN', 'the command was not committed in time');
     }
     this.#waiting = this.#waiting.filter(({ stage }) => stage !== 'settled');
@@ -169,6 +180,7 @@ export class Proposals<Result> {
     if (proposal.stage === 'settled') return;
     proposal.stage = 'settled';
     this.#size -= 1;
+    this.#bytes -= proposal.command.byteLength;
     proposal.done(outcome);
   }
 

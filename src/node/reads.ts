@@ -30,6 +30,7 @@ export class ReadBarriers {
   #waiting: Barrier[] = [];
   readonly #attempts = new Map<number, Attempt>();
   #confirmed: { readonly index: LogIndex; readonly barriers: readonly Barrier[] }[] = [];
+  #size = 0;
   #nextContext: number;
   /** 0 when the next turn may ask. */
   #retryAt: Millis = 0;
@@ -39,7 +40,13 @@ export class ReadBarriers {
     this.#nextContext = firstContext;
   }
 
+  /** Barriers that have not been answered. */
+  get size(): number {
+    return this.#size;
+  }
+
   add(barrier: Barrier): void {
+    this.#size += 1;
     this.#waiting.push(barrier);
   }
 
@@ -80,6 +87,7 @@ export class ReadBarriers {
     const served = this.#confirmed.filter(({ index }) => index <= appliedIndex);
     this.#confirmed = this.#confirmed.filter(({ index }) => index > appliedIndex);
     for (const { barriers } of served) {
+      this.#size -= barriers.length;
       for (const { done } of barriers) done({ ok: true, value: appliedIndex });
     }
   }
@@ -105,10 +113,12 @@ export class ReadBarriers {
     }
     const late = this.#waiting.filter(({ deadline }) => deadline <= now);
     this.#waiting = this.#waiting.filter(({ deadline }) => deadline > now);
-    this.#confirmed = this.#confirmed.map(({ index, barriers }) => {
+    this.#confirmed = this.#confirmed.flatMap(({ index, barriers }) => {
       late.push(...barriers.filter(({ deadline }) => deadline <= now));
-      return { index, barriers: barriers.filter(({ deadline }) => deadline > now) };
+      const open = barriers.filter(({ deadline }) => deadline > now);
+      return open.length === 0 ? [] : [{ index, barriers: open }];
     });
+    this.#size -= late.length;
     end(
       late,
       new SwarmError('NO_QUORUM', 'no leader confirmed the read in time. Check that a majority is up'),
@@ -122,6 +132,7 @@ export class ReadBarriers {
     this.#attempts.clear();
     this.#confirmed = [];
     this.#waiting = [];
+    this.#size = 0;
     end([...attempts, ...confirmed, ...waiting], error);
   }
 }

@@ -35,9 +35,11 @@ export class SnapshotReceiver {
 
   /** A chunk of the leader that this node follows. */
   onChunk(chunk: SnapshotChunk): void {
-    if (chunk.index <= this.#options.core.log.commitIndex) {
+    const { log, durability } = this.#options.core;
+    if (chunk.index <= log.commitIndex) {
       this.#transfer = undefined;
-      this.#answer(chunk, 'installed');
+      // What is committed may not be on the own disk yet: the sender asks again.
+      if (chunk.index <= durability.durableIndex) this.#answer(chunk, 'installed');
       return;
     }
     const transfer = this.#transfer;

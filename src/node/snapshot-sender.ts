@@ -95,7 +95,10 @@ export class SnapshotSender {
 
   expire(now: Millis): void {
     for (const session of this.#sessions.values()) {
-      if (session.retryAt <= now) this.begin(session.peer);
+      if (session.retryAt > now) continue;
+      // Also where the disk is still at work, or the time would never come again.
+      session.retryAt = now + this.#options.patienceMs;
+      this.begin(session.peer);
     }
     this.#dropIdle();
   }

@@ -24,8 +24,11 @@ export class SnapshotTaker {
   #bytes = 0;
   #entries = 0;
   #saving = false;
-  /** Who asked for one while another was being written: it may lack what they want in it. */
+  /** Whom the one that is being written is for. */
+  #asked: Done[] = [];
+  /** Who asked meanwhile: it may lack what they want in it. */
   #waiting: Done[] = [];
+  #stopped = false;
 
   constructor(options: TakerOptions) {
     this.#options = options;
@@ -67,17 +70,28 @@ export class SnapshotTaker {
     }
     const snapshot = { index: appliedIndex, term, configuration: core.configurations.at(appliedIndex) };
     this.#saving = true;
+    this.#asked = [done];
     this.onRestored();
-    store.save(snapshot, capture(), (outcome) => this.#onSaved(snapshot, outcome, done));
+    store.save(snapshot, capture(), (outcome) => this.#onSaved(snapshot, outcome));
   }
 
-  #onSaved(snapshot: SnapshotMeta, outcome: Outcome<void>, done: Done): void {
+  /** Whatever becomes of the one under way, nobody hears of it any more. */
+  stop(error: SwarmError): void {
+    this.#stopped = true;
+    for (const done of [...this.#asked, ...this.#waiting]) done({ ok: false, error });
+    this.#asked = [];
+    this.#waiting = [];
+  }
+
+  #onSaved(snapshot: SnapshotMeta, outcome: Outcome<void>): void {
+    if (this.#stopped) return;
     this.#saving = false;
     if (outcome.ok) this.#options.onSaved(snapshot);
     else this.#options.onTrouble(outcome.error);
-    done(outcome.ok ? { ok: true, value: snapshot } : outcome);
-    const waiting = this.#waiting;
+    const [asked, waiting] = [this.#asked, this.#waiting];
+    this.#asked = [];
     this.#waiting = [];
+    for (const done of asked) done(outcome.ok ? { ok: true, value: snapshot } : outcome);
     for (const next of waiting) this.take(this.#options.core.log.commitIndex, next);
   }
 }

@@ -104,7 +104,8 @@ export class Snapshots {
     this.#sender.expire(now);
   }
 
-  stop(): void {
+  stop(error: SwarmError): void {
+    this.#taker.stop(error);
     this.#sender.endAll();
   }
 }

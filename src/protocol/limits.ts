@@ -44,6 +44,13 @@ export const MAX_SNAPSHOT_CHUNK_BYTES = 256 * KIB;
 
 /** Commands a node holds for clients whose outcome is not known yet. */
 export const MAX_PENDING_PROPOSALS = 100_000;
+export const MAX_PENDING_PROPOSAL_BYTES = 128 * MIB;
+
+/** Reads that wait on one node for their barrier. */
+export const MAX_WAITING_READS = 100_000;
+
+/** Whoever was refused for lack of room should let so much time pass. */
+export const BUSY_RETRY_AFTER_MS = 100;
 
 // The task machine
 

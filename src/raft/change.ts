@@ -1,5 +1,5 @@
 import { encodeConfiguration } from '../protocol/configuration-codec.ts';
-import type { LogIndex, Millis } from '../protocol/ids.ts';
+import type { LogIndex, Millis, NodeId } from '../protocol/ids.ts';
 import { type Configuration, isJoint, members } from '../protocol/state.ts';
 import { type Core, hasCommittedInTerm, type Leader, type PeerContact } from './core.ts';
 import { leaveJoint, type MembershipChange, MembershipError, nextConfiguration } from './membership.ts';
@@ -79,7 +79,9 @@ function initialContact(core: Core): PeerContact {
  */
 export function tendMembership(core: Core, leader: Leader): void {
   const config = core.membership;
-  if (config === leader.tended || isInFlight(core)) return;
+  if (config === leader.tended) return;
+  for (const [peer, until] of leader.leaving) if (core.now >= until) forget(leader, peer);
+  if (isInFlight(core)) return;
   if (!isJoint(config)) {
     bidFarewell(core, leader, config);
     if (!config.voters.includes(core.id)) resign(core, leader);
@@ -96,13 +98,19 @@ function bidFarewell(core: Core, leader: Leader, config: Configuration): void {
   for (const peer of leader.progress.keys()) {
     if (staying.has(peer)) continue;
     const until = leader.leaving.get(peer) ?? core.now + core.config.electionTimeoutMaxMs;
-    const isTold = (leader.contacts.get(peer)?.toldCommit ?? 0) >= core.configurations.latestIndex;
-    if (isTold || core.now >= until) forget(leader, peer);
+    if (isTold(core, leader, peer) || core.now >= until) forget(leader, peer);
     else leader.leaving.set(peer, until);
   }
 }
 
-function forget(leader: Leader, peer: Parameters<Leader['leaving']['delete']>[0]): void {
+/** Whoever holds the configuration and knows it committed has no reason left to stand for election. */
+function isTold(core: Core, leader: Leader, peer: NodeId): boolean {
+  const at = core.configurations.latestIndex;
+  const told = leader.contacts.get(peer)?.toldCommit ?? 0;
+  return told >= at && (leader.progress.get(peer)?.matchIndex ?? 0) >= at;
+}
+
+function forget(leader: Leader, peer: NodeId): void {
   leader.progress.delete(peer);
   leader.contacts.delete(peer);
   leader.leaving.delete(peer);

@@ -105,7 +105,8 @@ export interface Core {
   readonly log: RaftLog;
   readonly configurations: Configurations;
   readonly openLinks: Set<NodeId>;
-  readonly startedAt: Millis;
+  /** Where leases are on: to whom this node has promised, when it heard them last, not to vote for others. */
+  promised: { readonly leaderId: NodeId | undefined; readonly at: Millis };
   now: Millis;
   term: Term;
   votedFor: NodeId | undefined;
@@ -194,7 +195,8 @@ export function createCore(options: CoreOptions): Core {
     log,
     configurations,
     openLinks: new Set(),
-    startedAt: options.now,
+    // Before a restart it may have promised, and has forgotten when.
+    promised: { leaderId: undefined, at: options.now },
     now: options.now,
     term: isBehind ? log.lastTerm : hardState.term,
     votedFor: isBehind ? undefined : hardState.votedFor,

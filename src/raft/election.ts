@@ -60,6 +60,7 @@ export function noteLeaderContact(core: Core, follower: Follower): void {
     follower.patienceMs = electionPatience(core);
   }
   follower.leaderContactAt = core.now;
+  if (follower.leaderId !== undefined) core.promised = { leaderId: follower.leaderId, at: core.now };
   follower.electionDeadline = core.now + follower.patienceMs;
 }
 
@@ -70,14 +71,21 @@ export function noteLeaderContact(core: Core, follower: Follower): void {
  */
 export function isLeaderProtected(core: Core, request: VoteRequest): boolean {
   if (request.transfer) return false;
-  // Before a restart this node may have promised its leader a lease, and has forgotten when.
-  const { leaseReads, electionTimeoutMinMs } = core.config;
-  if (leaseReads && core.now - core.startedAt < electionTimeoutMinMs) return true;
+  if (keepsPromise(core, request)) return true;
   if (core.role.kind === 'leader') return true;
   if (core.role.kind !== 'follower') return false;
   const { leaderId, leaderContactAt } = core.role;
   if (leaderId === undefined || leaderId === request.from || leaderContactAt === undefined) return false;
-  return core.now - leaderContactAt < electionTimeoutMinMs;
+  return core.now - leaderContactAt < core.config.electionTimeoutMinMs;
+}
+
+/**
+ * True while a leader may count on this node's promise for its lease. It outlives the leader's term here: a
+ * newer one, of whatever message, takes nothing back that was promised. Thesis §6.4.1
+ */
+function keepsPromise({ config, promised, now }: Core, { from, transfer }: VoteRequest): boolean {
+  if (!config.leaseReads || transfer || promised.leaderId === from) return false;
+  return now - promised.at < config.electionTimeoutMinMs;
 }
 
 /**
@@ -85,7 +93,8 @@ export function isLeaderProtected(core: Core, request: VoteRequest): boolean {
  * changes nothing here: neither term nor vote nor the time of last contact.
  */
 export function answerVoteRequest(core: Core, request: VoteRequest): void {
-  const upToDate = core.log.isUpToDate(request.lastLogTerm, request.lastLogIndex);
+  const upToDate =
+    core.log.isUpToDate(request.lastLogTerm, request.lastLogIndex) && !keepsPromise(core, request);
   if (request.type === 'pre-vote-request') {
     const granted = upToDate && request.term > core.term;
     core.out.messagesOnceDurable.push({

@@ -200,13 +200,9 @@ export function onLeaderTick(core: Core, leader: Leader): void {
     return;
   }
   if (leader.transfer !== undefined && core.now >= leader.transfer.deadline) {
-    if (!leader.transfer.sent) {
-      core.out.transfer = {
-        kind: 'failed',
-        code: 'TRANSFER_FAILED',
-        reason: `${leader.transfer.target} did not catch up in time`,
-      };
-    }
+    const { target, sent } = leader.transfer;
+    const reason = `${target} did not ${sent ? 'take over' : 'catch up'} in time`;
+    core.out.transfer = { kind: 'failed', code: 'TRANSFER_FAILED', reason };
     leader.transfer = undefined;
   }
   if (core.now >= leader.heartbeatDeadline) {

@@ -13,8 +13,10 @@ export function startTransfer(core: Core, leader: Leader, target: NodeId | undef
   const chosen = target ?? bestSuccessor(core, leader);
   if (chosen === undefined) {
     refuse(core, 'there is no other voter that would stand for election');
-  } else if (chosen === core.id || !isVoter(core.membership, chosen) || !leader.progress.has(chosen)) {
+  } else if (chosen === core.id || !core.membership.voters.includes(chosen) || !leader.progress.has(chosen)) {
     refuse(core, `${chosen} is not another voter of this swarm`);
+  } else if (leader.contacts.get(chosen)?.standing === 'never') {
+    refuse(core, `${chosen} never stands for election`);
   } else {
     leader.transfer = { target: chosen, deadline: core.now + core.config.electionTimeoutMaxMs, sent: false };
     advanceTransfer(core, leader);
@@ -30,7 +32,9 @@ function bestSuccessor(core: Core, leader: Leader): NodeId | undefined {
   let best: { readonly id: NodeId; readonly merits: Merits } | undefined;
   for (const [id, { matchIndex }] of leader.progress) {
     const contact = leader.contacts.get(id);
-    if (contact === undefined || contact.standing === 'never' || !isVoter(core.membership, id)) continue;
+    // A voter of the outgoing half would have to resign when the joint phase ends.
+    if (contact === undefined || contact.standing === 'never' || !core.membership.voters.includes(id))
+      continue;
     // Somebody who was heard lately takes over sooner than somebody with a longer log who is gone.
     const isInReach = core.now - contact.lastContactAt < core.config.electionTimeoutMinMs;
     const merits: Merits = [isInReach ? 1 : 0, contact.standing === 'last-resort' ? 0 : 1, matchIndex];

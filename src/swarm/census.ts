@@ -1,24 +1,30 @@
 import { randomUUID } from 'node:crypto';
-import type { NodeStatus } from '../node/port.ts';
+import type { NodeStatus, PeerStatus } from '../node/port.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import type { ClusterId, NodeId } from '../protocol/ids.ts';
-import { majority } from '../protocol/state.ts';
+import { type Configuration, isJoint, isVoter, majority, members } from '../protocol/state.ts';
 import { STATUS_OK } from '../transport/client-codec.ts';
 import { openClientLink } from '../transport/client-link.ts';
+import { knownAddresses } from './address-book.ts';
 import { type Endpoint, findEndpoint } from './endpoint.ts';
+import { memberIdOf } from './identity.ts';
 import type { SwarmFolder } from './layout.ts';
-import { loadRoster, loadToken, type RosterNode } from './roster.ts';
-import { pack, REQUEST, unpack } from './wire.ts';
+import type { MemberJson } from './port.ts';
+import { bootstrapConfiguration, loadRoster, loadToken, type Roster } from './roster.ts';
+import { pack, REQUEST, unpack, type WireQuery } from './wire.ts';
 
 /** One node as `status --json` shows it. */
 export interface NodeJson {
   readonly id: string;
-  readonly agent: string;
+  readonly agent: string | null;
   readonly url: string | null;
   readonly pid: number | null;
   readonly host: string | null;
   readonly role: 'leader' | 'follower' | 'candidate' | 'learner' | 'down';
+  /** By the configuration in force, of either half while it is joint. */
   readonly voter: boolean;
+  /** It belongs to the swarm; false for an instance of this machine that was removed, or has not joined. */
+  readonly member: boolean;
   readonly term: number;
   readonly commitIndex: number;
   readonly appliedIndex: number;
@@ -26,6 +32,12 @@ export interface NodeJson {
   readonly lag: number;
   /** Since its leader heard it, or it heard its leader; null when nobody knows. */
   readonly lastContactMs: number | null;
+  /** How the leader replicates to it; null on the leader, and where there is none. */
+  readonly progress: Pick<PeerStatus, 'mode' | 'matchIndex' | 'lag' | 'inFlight'> | null;
+  /** Up to where its own snapshot reaches; 0 without one. */
+  readonly snapshotIndex: number;
+  /** The first entry that its log still holds; 0 while it is down. */
+  readonly firstIndex: number;
 }
 
 export interface Census {
@@ -35,47 +47,92 @@ export interface Census {
   readonly term: number;
   readonly elections: number;
   readonly quorum: boolean;
+  /** Who belongs to the swarm, as its leader says; while a joint phase lasts, `votersOutgoing` has a say, too. */
+  readonly configuration: Configuration;
   readonly nodes: readonly NodeJson[];
 }
 
-interface Seen {
-  readonly node: RosterNode;
+/** A node that may be there: of this machine's folder, or a member elsewhere. */
+interface Place {
+  readonly id: NodeId;
+  readonly agent: string | null;
+  readonly url: string | undefined;
   readonly endpoint: Endpoint | undefined;
+}
+
+interface Seen extends Place {
   readonly status: NodeStatus | undefined;
+}
+
+interface Asker {
+  readonly identity: Parameters<typeof openClientLink>[0]['identity'];
+  readonly timeoutMs: number;
 }
 
 /** Asks every node for itself, so that the answer also tells who is down and who is cut off. */
 export async function takeCensus(folder: SwarmFolder, version: string, timeoutMs: number): Promise<Census> {
   const roster = loadRoster(folder);
-  const token = loadToken(folder);
   const clusterId = roster.clusterId as ClusterId;
-  const seen = await Promise.all(
-    roster.nodes.map(async (node): Promise<Seen> => {
-      const endpoint = findEndpoint(folder, node.id as NodeId);
-      if (endpoint === undefined) return { node, endpoint, status: undefined };
-      const identity = {
-        clusterId,
-        token,
-        version,
-        nodeId: `census-${process.pid}` as NodeId,
-        nonce: randomUUID(),
-      };
-      return { node, endpoint, status: await askStatus(endpoint.url, identity, timeoutMs) };
+  const identity = {
+    clusterId,
+    token: loadToken(folder),
+    version,
+    nodeId: `census-${process.pid}` as NodeId,
+    nonce: randomUUID(),
+  };
+  const asker = { identity, timeoutMs };
+  const here = await Promise.all(placesHere(folder, roster).map((place) => lookAt(place, asker)));
+  const leader = currentLeader(here);
+  const configuration = leader?.configuration ?? latestConfiguration(here) ?? bootstrapConfiguration(roster);
+  const elsewhere = await lookElsewhere(here, { folder, roster, configuration, asker });
+  return summary([...here, ...elsewhere], { roster, configuration });
+}
+
+function placesHere(folder: SwarmFolder, roster: Roster): readonly Place[] {
+  return roster.nodes.map((node): Place => {
+    const name = node.id as NodeId;
+    const endpoint = findEndpoint(folder, name);
+    return { id: memberIdOf(folder, name), agent: node.agent, url: endpoint?.url, endpoint };
+  });
+}
+
+interface Elsewhere {
+  readonly folder: SwarmFolder;
+  readonly roster: Roster;
+  readonly configuration: Configuration;
+  readonly asker: Asker;
+}
+
+/** Members that are no instances of this folder: the log knows where they are. */
+async function lookElsewhere(here: readonly Seen[], all: Elsewhere): Promise<readonly Seen[]> {
+  const { configuration, asker } = all;
+  const missing = members(configuration).filter((id) => !here.some((seen) => seen.id === id));
+  if (missing.length === 0) return [];
+  const book = await askBook(here, all);
+  return Promise.all(
+    missing.map((id) => {
+      const url = book.find((member) => member.id === id)?.url ?? undefined;
+      return lookAt({ id, agent: null, url, endpoint: undefined }, asker);
     }),
   );
-  const leader = currentLeader(seen);
-  const commit = Math.max(0, ...seen.map(({ status }) => status?.commitIndex ?? 0));
-  const voters = seen.filter(({ node }) => node.voter);
-  const voting = voters.filter(({ status }) => status !== undefined && status.leaderId === leader?.id);
-  return {
-    swarm: roster.name,
-    clusterId: roster.clusterId,
-    coordinator: leader?.id ?? null,
-    term: Math.max(0, ...seen.map(({ status }) => status?.term ?? 0)),
-    elections: seen.reduce((sum, { status }) => sum + (status?.electionsWon ?? 0), 0),
-    quorum: leader !== undefined && voting.length >= majority(voters.length),
-    nodes: seen.map((one) => nodeJson(one, { leader, commit })),
-  };
+}
+
+async function askBook(
+  here: readonly Seen[],
+  { folder, roster, asker }: Elsewhere,
+): Promise<readonly MemberJson[]> {
+  const known = roster.nodes.flatMap(({ id }) => knownAddresses(folder, id as NodeId));
+  const urls = [...here.flatMap(({ status, url }) => (status === undefined ? [] : (url ?? []))), ...known];
+  for (const url of urls) {
+    const book = await ask(url, { kind: 'members' }, asker);
+    if (book !== undefined) return book as readonly MemberJson[];
+  }
+  return [];
+}
+
+async function lookAt(place: Place, asker: Asker): Promise<Seen> {
+  if (place.url === undefined) return { ...place, status: undefined };
+  return { ...place, status: (await ask(place.url, { kind: 'status' }, asker)) as NodeStatus | undefined };
 }
 
 /** Two may claim to lead for a moment; the later term is right. §5.1 */
@@ -84,44 +141,82 @@ function currentLeader(seen: readonly Seen[]): NodeStatus | undefined {
   return leaders.sort((a, b) => b.term - a.term)[0];
 }
 
-function nodeJson(
-  { node, endpoint, status }: Seen,
-  { leader, commit }: { readonly leader: NodeStatus | undefined; readonly commit: number },
-): NodeJson {
-  const heardByLeader = leader?.peers.find(({ id }) => id === node.id)?.lastContactMs;
+/** Of whoever has the longest log, while nobody leads. */
+function latestConfiguration(seen: readonly Seen[]): Configuration | undefined {
+  const statuses = seen.flatMap(({ status }) => status ?? []);
+  return statuses.sort((a, b) => b.lastIndex - a.lastIndex)[0]?.configuration;
+}
+
+function summary(
+  seen: readonly Seen[],
+  { roster, configuration }: { readonly roster: Roster; readonly configuration: Configuration },
+): Census {
+  const leader = currentLeader(seen);
+  const commit = Math.max(0, ...seen.map(({ status }) => status?.commitIndex ?? 0));
+  const follows = (id: NodeId): boolean => {
+    const status = seen.find((node) => node.id === id)?.status;
+    return status !== undefined && leader !== undefined && status.leaderId === leader.id;
+  };
+  const halves = isJoint(configuration)
+    ? [configuration.voters, configuration.votersOutgoing]
+    : [configuration.voters];
   return {
-    id: node.id,
-    agent: node.agent,
-    url: endpoint?.url ?? null,
+    swarm: roster.name,
+    clusterId: roster.clusterId,
+    coordinator: leader?.id ?? null,
+    term: Math.max(0, ...seen.map(({ status }) => status?.term ?? 0)),
+    elections: seen.reduce((sum, { status }) => sum + (status?.electionsWon ?? 0), 0),
+    quorum: halves.every((half) => half.filter(follows).length >= majority(half.length)),
+    configuration,
+    nodes: seen.map((one) => nodeJson(one, { leader, commit, configuration })),
+  };
+}
+
+interface View {
+  readonly leader: NodeStatus | undefined;
+  readonly commit: number;
+  readonly configuration: Configuration;
+}
+
+function nodeJson({ id, agent, url, endpoint, status }: Seen, view: View): NodeJson {
+  const { leader, commit, configuration } = view;
+  const peer = leader?.peers.find((one) => one.id === id);
+  return {
+    id,
+    agent,
+    url: url ?? null,
     pid: endpoint?.pid ?? null,
     host: endpoint?.host ?? null,
     role: status?.role ?? 'down',
-    voter: node.voter,
+    voter: isVoter(configuration, id),
+    member: members(configuration).includes(id),
     term: status?.term ?? 0,
     commitIndex: status?.commitIndex ?? 0,
     appliedIndex: status?.appliedIndex ?? 0,
     lag: status === undefined ? commit : commit - status.appliedIndex,
-    lastContactMs: heardByLeader ?? status?.leaderContactMs ?? null,
+    lastContactMs: peer?.lastContactMs ?? status?.leaderContactMs ?? null,
+    progress:
+      peer === undefined
+        ? null
+        : { mode: peer.mode, matchIndex: peer.matchIndex, lag: peer.lag, inFlight: peer.inFlight },
+    snapshotIndex: status?.snapshotIndex ?? 0,
+    firstIndex: status?.firstIndex ?? 0,
   };
 }
 
-/** A node's own word about itself; undefined when it does not answer. */
-async function askStatus(
-  url: string,
-  identity: Parameters<typeof openClientLink>[0]['identity'],
-  timeoutMs: number,
-): Promise<NodeStatus | undefined> {
+/** A node's own word; undefined when it does not answer. */
+async function ask(url: string, query: WireQuery, { identity, timeoutMs }: Asker): Promise<unknown> {
   try {
     const link = await openClientLink({ url, identity });
-    const status = await new Promise<NodeStatus | undefined>((resolve) => {
+    const answer = await new Promise<unknown>((resolve) => {
       const late = setTimeout(() => resolve(undefined), timeoutMs);
-      link.request(REQUEST.query, pack({ kind: 'status' }), (code, body) => {
+      link.request(REQUEST.query, pack(query), (code, body) => {
         clearTimeout(late);
-        resolve(code === STATUS_OK ? (unpack(body) as NodeStatus) : undefined);
+        resolve(code === STATUS_OK ? unpack(body) : undefined);
       });
     });
     await link.close();
-    return status;
+    return answer;
   } catch (error) {
     if (error instanceof SwarmError) return undefined;
     throw error;

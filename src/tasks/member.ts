@@ -1,5 +1,5 @@
 import { MAX_INSTANCES } from '../protocol/limits.ts';
-import { accept, type Change, refuse } from './change.ts';
+import { accept, type Change, dropInstance, refuse } from './change.ts';
 import type {
   AnnounceCommand,
   EnrolCommand,
@@ -68,6 +68,7 @@ export function retire(change: Change, { memberId }: RetireCommand): TaskResult<
     events.push({ type: 'member', memberId, change: 'retired' });
   }
   takeBack(change, { holder: memberId, cause: 'lost', why: 'was removed from the swarm' });
+  if (state.instances.has(memberId)) dropInstance(change, memberId);
   return accept({ memberId });
 }
 

@@ -9,6 +9,7 @@ import { configuration } from '../../src/protocol/state.ts';
 import { type RaftConfigOverrides, raftConfig } from '../../src/raft/config.ts';
 import { type MemoryStorage, openMemoryStorage } from '../../src/storage/memory.ts';
 import { MemoryDisk } from '../../src/storage/memory-disk.ts';
+import { readSnapshot } from '../../src/storage/memory-snapshots.ts';
 import { createMemoryHub, type MemoryHub } from '../../src/transport/memory.ts';
 import type { Transport, TransportListener } from '../../src/transport/port.ts';
 import { VirtualTime } from '../simulation/virtual-time.ts';
@@ -109,6 +110,11 @@ export class Lab {
     const storage = openMemoryStorage(disk, { scheduleSync: (complete) => this.#sync(name, complete) });
     const transport = this.#join(name);
     const life = { applied: [] as string[], roles: [] as NodeStatus['role'][], failures: [] as Error[] };
+    if (disk.snapshot !== undefined) {
+      readSnapshot(disk.snapshot.bytes, (piece) => {
+        life.applied.push(...(JSON.parse(new TextDecoder().decode(piece)) as string[]));
+      });
+    }
     const node = createNode<string>({
       id: nodeId(name),
       clusterId: clusterId('lab'),

@@ -54,6 +54,29 @@ describe('one step', () => {
     expect([...cluster.leading('a').progress.keys()]).toEqual(['b']);
   });
 
+  test('who does not answer is let go of in time also while the next change is under way', () => {
+    const cluster = leading({ voters: ['a', 'b', 'c', 'd'], strangers: ['e'] });
+    cluster.crash('d');
+    cluster.change('a', 'remove d');
+    cluster.settle();
+    cluster.holdDisk('b');
+    cluster.holdDisk('c');
+    cluster.change('a', 'add-learner e');
+    cluster.run(5_000);
+    expect(cluster.role('a')).toBe('leader');
+    expect([...cluster.leading('a').progress.keys()]).not.toContain('d');
+  });
+
+  test('who was away for a moment when it was removed still learns of it', () => {
+    const cluster = leading({ voters: ['a', 'b', 'c', 'd'] });
+    cluster.partition(['a', 'b', 'c'], ['d']);
+    cluster.change('a', 'remove d');
+    cluster.run(500);
+    cluster.heal();
+    cluster.run(300);
+    expect(members(cluster.core('d').membership)).not.toContain('d');
+  });
+
   test('what is so already takes no entry', () => {
     const cluster = leading({ voters: ['a', 'b', 'c'] });
     expect(cluster.change('a', 'add-voter b')).toMatchObject({ kind: 'unchanged' });

@@ -66,6 +66,33 @@ describe('a lease read', () => {
   });
 });
 
+test('a promise outlives the term in which it was given: whatever brings a newer one, no rival is elected', () => {
+  const cluster = new Cluster({ voters: ['a', 'b', 'c'], config: CONFIG });
+  cluster.elect('a');
+  cluster.run(300);
+  cluster.partition(['a'], ['b', 'c']);
+  const [first, second] = cluster.deadline('b') < cluster.deadline('c') ? ['b', 'c'] : ['c', 'b'];
+  cluster.holdDisk(second);
+  cluster.tick(first);
+  cluster.tick(second);
+  cluster.deliver({ to: first, type: 'pre-vote-request' });
+  cluster.deliver({ to: second, type: 'pre-vote-response' });
+  cluster.deliver({ to: second, type: 'pre-vote-request' });
+  cluster.heal();
+  cluster.mute('a', second);
+  cluster.mute(second, 'a');
+  cluster.tick('a');
+  cluster.settle({ from: 'a', to: first });
+  cluster.settle({ from: first, to: 'a' });
+  expect(isServed(cluster)).toBe(true);
+  cluster.partition(['a'], ['b', 'c']);
+  cluster.wait(100);
+  cluster.releaseDisk(second);
+  cluster.settle();
+  expect(cluster.role(second)).not.toBe('leader');
+  expect(cluster.role('a')).toBe('leader');
+});
+
 describe('where leases are on', () => {
   test('a closed link is no reason to stand early: the leader may live and serve', () => {
     const cluster = leading();
@@ -89,6 +116,8 @@ describe('where leases are on', () => {
     } as const;
     const later = { ...request, term: (request.term + 1) as typeof request.term };
     expect(cluster.hear(later)).toEqual([]);
+    const sameTerm = { ...request, term: cluster.core('c').term };
+    expect(cluster.hear(sameTerm)).toMatchObject([{ type: 'vote-response', granted: false }]);
     cluster.wait(cluster.core('c').config.electionTimeoutMinMs);
     expect(cluster.hear(later)).toMatchObject([{ type: 'vote-response', granted: true }]);
   });

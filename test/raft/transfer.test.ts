@@ -233,3 +233,22 @@ describe('a leader of last resort', () => {
     expect(cluster.leading('a').transfer).toBe(undefined);
   });
 });
+
+describe('not to somebody who would have to resign or would not stand', () => {
+  test('a voter of the outgoing half', () => {
+    const cluster = new Cluster({ voters: ['a', 'b', 'c'], strangers: ['d'] });
+    cluster.elect('a');
+    cluster.run(300);
+    cluster.change('a', 'remove b', 'add-voter d');
+    cluster.step('a', { type: 'transfer', target: nodeId('b') });
+    expect(cluster.transfers('a')).toMatchObject([{ kind: 'refused', code: 'TRANSFER_FAILED' }]);
+  });
+
+  test('a node that never stands', () => {
+    const cluster = new Cluster({ voters: ['a', 'b', 'c'], configs: { b: { standing: 'never' } } });
+    cluster.elect('a');
+    cluster.run(300);
+    cluster.step('a', { type: 'transfer', target: nodeId('b') });
+    expect(cluster.transfers('a')).toMatchObject([{ kind: 'refused', code: 'TRANSFER_FAILED' }]);
+  });
+});

@@ -50,6 +50,7 @@ describe('enrolment', () => {
     log.ok({ kind: 'assign', assignments: [{ taskId: 'a', instanceId: 'n1' }] });
     log.ok({ kind: 'retire', memberId: 'n1' });
     expect(log.task('a').phase.state).toBe('queued');
+    expect([...log.machine.instances]).toEqual([]);
   });
 });
 

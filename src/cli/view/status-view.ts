@@ -1,0 +1,57 @@
+import { isJoint } from '../../protocol/state.ts';
+import type { Census, NodeJson } from '../../swarm/census.ts';
+import type { Overview } from '../../swarm/port.ts';
+import { type Column, type TableOptions, table } from './table.ts';
+import { plain } from './text.ts';
+
+const COLUMNS: readonly Column<NodeJson>[] = [
+  { title: 'NODE', value: ({ id }) => id, least: 12 },
+  { title: 'ROLE', value: ({ role }) => role, style: ({ role }) => (role === 'down' ? 'red' : undefined) },
+  { title: 'VOTER', value: standing },
+  { title: 'TERM', value: ({ term }) => String(term), align: 'right' },
+  { title: 'COMMIT', value: ({ commitIndex }) => String(commitIndex), align: 'right' },
+  { title: 'APPLIED', value: ({ appliedIndex }) => String(appliedIndex), align: 'right' },
+  { title: 'LAG', value: ({ lag }) => String(lag), align: 'right' },
+  { title: 'MODE', value: ({ progress }) => progress?.mode ?? '-' },
+  { title: 'MATCH', value: ({ progress }) => String(progress?.matchIndex ?? '-'), align: 'right' },
+  { title: 'FLYING', value: ({ progress }) => String(progress?.inFlight ?? '-'), align: 'right' },
+  {
+    title: 'HEARD',
+    value: ({ lastContactMs }) => (lastContactMs === null ? '-' : `${Math.round(lastContactMs)} ms`),
+    align: 'right',
+  },
+  { title: 'FIRST', value: ({ firstIndex }) => String(firstIndex), align: 'right' },
+  { title: 'SNAPSHOT', value: ({ snapshotIndex }) => String(snapshotIndex), align: 'right' },
+  { title: 'PID', value: ({ pid }) => String(pid ?? '-'), align: 'right' },
+  { title: 'URL', value: ({ url }) => url ?? '-' },
+];
+
+function standing({ voter, member }: Pick<NodeJson, 'voter' | 'member'>): string {
+  if (!member) return 'no member';
+  return voter ? 'yes' : 'no';
+}
+
+/** A swarm at one glance. `overview`: what its log says; undefined while it cannot be asked. */
+export function statusLines(
+  census: Census,
+  overview: Pick<Overview, 'paused' | 'counts'> | undefined,
+  options: TableOptions,
+): readonly string[] {
+  const { configuration, coordinator, nodes, quorum, swarm, term } = census;
+  const { voters, votersOutgoing } = configuration;
+  const words = `coordinator ${coordinator ?? 'none'}  term ${term}  ${quorum ? 'quorum' : 'NO QUORUM'}`;
+  return [
+    `swarm ${swarm}  ${words}`,
+    ...(isJoint(configuration) ? [`joint: from ${votersOutgoing.join(', ')} to ${voters.join(', ')}`] : []),
+    ...(overview?.paused == null ? [] : [`paused: ${plain(overview.paused)}`]),
+    `tasks ${taskWords(overview)}`,
+    '',
+    ...table(nodes, COLUMNS, options),
+  ];
+}
+
+function taskWords(overview: Pick<Overview, 'counts'> | undefined): string {
+  if (overview === undefined) return 'unknown';
+  const counts = Object.entries(overview.counts).filter(([, count]) => count > 0);
+  return counts.length === 0 ? 'none' : counts.map(([state, count]) => `${count} ${state}`).join(', ');
+}
