@@ -1,6 +1,6 @@
 import { Snapshots } from '../../src/node/snapshots.ts';
 import type { Entry } from '../../src/protocol/entry.ts';
-import type { Outcome } from '../../src/protocol/errors.ts';
+import { type Outcome, SwarmError } from '../../src/protocol/errors.ts';
 import { INDEX_ZERO, type LogIndex, type Millis, type NodeId } from '../../src/protocol/ids.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import type { Configuration, SnapshotMeta } from '../../src/protocol/state.ts';
@@ -117,7 +117,7 @@ export class Actor {
   crash(): number {
     const { unsynced } = this.#storage;
     this.#storage.crash(0);
-    this.#snapshots.stop();
+    this.#snapshots.stop(new SwarmError('STOPPED', `${this.id} has crashed`));
     return unsynced;
   }
 

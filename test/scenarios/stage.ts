@@ -213,7 +213,8 @@ export class Stage {
   snapshot(name: string): void {
     const seat = this.#seat(name);
     this.actor(name).takeSnapshot((outcome) => {
-      if (!outcome.ok) throw outcome.error;
+      // Whoever crashes meanwhile has none; everything else is no part of a story.
+      if (!outcome.ok && outcome.error.code !== 'STOPPED') throw outcome.error;
     });
     seat.drive.work();
   }
