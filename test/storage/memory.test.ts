@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { type MemoryStorage, openMemoryStorage } from '../../src/storage/memory.ts';
 import { MemoryDisk } from '../../src/storage/memory-disk.ts';
-import { storageContract } from './contract.ts';
+import { type StorageUnderTest, storageContract } from './contract.ts';
 import { entries, entry, hardState, startWriter } from './log-writes.ts';
+import { snapshotContract } from './snapshot-contract.ts';
 
-storageContract('memory', async () => {
+async function onMemory(): Promise<StorageUnderTest> {
   const disk = new MemoryDisk();
   const opened = new Map<object, MemoryStorage>();
   let syncs = 0;
@@ -29,7 +30,10 @@ storageContract('memory', async () => {
     },
     dispose: async () => undefined,
   };
-});
+}
+
+storageContract('memory', onMemory);
+snapshotContract('memory', onMemory);
 
 /** A disk whose syncs end when the test says so. */
 function manualDisk() {

@@ -5,7 +5,7 @@ import { clusterId, nodeId } from '../../src/protocol/ids.ts';
 import type { LogStorage } from '../../src/storage/port.ts';
 import { openWal, type WalOptions } from '../../src/storage/wal.ts';
 import { openWalFile } from '../../src/storage/wal-file.ts';
-import { storageContract } from './contract.ts';
+import { type StorageUnderTest, storageContract } from './contract.ts';
 import {
   entries,
   entry,
@@ -16,6 +16,7 @@ import {
   startWriter,
   type WriteParts,
 } from './log-writes.ts';
+import { snapshotContract } from './snapshot-contract.ts';
 import { contentsOf, Folders, type Intercept, intercepted, segmentsOf } from './wal-folder.ts';
 
 const folders = new Folders();
@@ -30,7 +31,7 @@ const KINDS: readonly { readonly name: string; readonly options: Partial<WalOpti
 ];
 
 for (const { name, options } of KINDS) {
-  storageContract(name, async () => {
+  const onDisk = async (): Promise<StorageUnderTest> => {
     let folder = folders.create();
     let syncs = 0;
     const lives: LogStorage[] = [];
@@ -56,7 +57,9 @@ for (const { name, options } of KINDS) {
         await Promise.all(lives.map((storage) => storage.close()));
       },
     };
-  });
+  };
+  storageContract(name, onDisk);
+  snapshotContract(name, onDisk);
 }
 
 describe('segments', () => {
