@@ -44,10 +44,16 @@ export class LossyFiles {
       },
       close: async () => {
         this.#opened.splice(this.#opened.indexOf(file), 1);
+        this.#cached = this.#cached.filter((sector) => sector.file !== file);
         await file.close();
       },
     };
   };
+
+  /** The power goes during the next sync. */
+  stall(): void {
+    this.#syncsLeft = 0;
+  }
 
   /** The power goes; of the sectors that were not synced, those stay that `survives` picks. */
   async powerCut(survives: () => boolean): Promise<void> {

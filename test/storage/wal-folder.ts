@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type OpenWalFile, openWalFile } from '../../src/storage/wal-file.ts';
@@ -17,7 +26,12 @@ export class Folders {
   /** What another process would find if this one lost its power now, all written bytes being on the disk. */
   copyOf(folder: string): string {
     const copy = this.create();
-    cpSync(folder, copy, { recursive: true, filter: (path) => !/lock-[^/]*$/.test(path) });
+    mkdirSync(copy);
+    // The newest first: segments go oldest first, and some may go while we look.
+    const names = readdirSync(folder).filter((name) => !name.startsWith('lock-'));
+    for (const name of names.sort().reverse()) {
+      if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name));
+    }
     return copy;
   }
 
