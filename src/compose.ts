@@ -118,7 +118,8 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     machine,
     listener: instance.listener,
   });
-  service = new Service({ node, machine, watchers: instance.watchers });
+  const { snapshots } = storage;
+  service = new Service({ node, machine, snapshots, watchers: instance.watchers });
   instance.start(node, server.url);
   const found = { ...newcomer, memberId, url: server.url, shallVote: member.voter };
   if (admission !== undefined) admitMember({ ...found, ...admission }).catch(onTrouble);

@@ -8,11 +8,13 @@ import { membersCommand } from './commands/members.ts';
 import { nodeCommand } from './commands/node.ts';
 import { releaseCommand, reserveCommand } from './commands/reserve.ts';
 import { runCommand } from './commands/run.ts';
+import { snapshotCommand } from './commands/snapshot.ts';
 import { statusCommand } from './commands/status.ts';
 import { swarmCommand } from './commands/swarm.ts';
 import { taskCommand } from './commands/task.ts';
 import { transferCommand } from './commands/transfer.ts';
 import { upCommand } from './commands/up.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { packageVersion } from './package-version.ts';
 
 /** Every command. Each file loads what it works with only when it runs, so that `--help` stays quick. */
@@ -44,6 +46,8 @@ Exit codes: 0 ok, 1 the work failed, 2 the input or usage is wrong, 3 no quorum 
     releaseCommand(),
     logCommand(),
     membersCommand(),
+    snapshotCommand(),
+    verifyCommand(),
     transferCommand(),
     agentsCommand(),
     hooksCommand(),

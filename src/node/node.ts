@@ -185,6 +185,7 @@ class Node<Result> implements RaftNode<Result> {
       clusterId: this.#options.clusterId,
       appliedIndex: this.#appliedIndex,
       electionsWon: this.#electionsWon,
+      snapshotBytes: this.#options.storage.snapshots.latestBytes,
     };
   }
 

@@ -69,6 +69,7 @@ export interface NodeStatus {
   readonly electionsWon: number;
   /** Up to where the own snapshot reaches; 0 without one. */
   readonly snapshotIndex: LogIndex;
+  readonly snapshotBytes: number;
   /** The first entry that is still in the log. */
   readonly firstIndex: LogIndex;
   /** Only on the leader. */

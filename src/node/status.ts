@@ -27,7 +27,7 @@ export function roleChanged(before: RoleView, core: Core): boolean {
 export function statusOf(
   core: Core,
   now: Millis,
-): Omit<NodeStatus, 'clusterId' | 'appliedIndex' | 'electionsWon'> {
+): Omit<NodeStatus, 'clusterId' | 'appliedIndex' | 'electionsWon' | 'snapshotBytes'> {
   return {
     id: core.id,
     role: publicRole(core),

@@ -15,7 +15,17 @@ import type { SwarmFolder } from './layout.ts';
 import type { Answers, ExecuteOptions, Notice, Query, Swarm } from './port.ts';
 import { loadRoster, loadToken } from './roster.ts';
 import { CommandSession } from './session.ts';
-import { type Control, pack, REQUEST, type TaskPage, unpack, unpackError, type WireQuery } from './wire.ts';
+import {
+  type Control,
+  type Inspection,
+  pack,
+  REQUEST,
+  type SnapshotTaken,
+  type TaskPage,
+  unpack,
+  unpackError,
+  type WireQuery,
+} from './wire.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const REDIAL_PAUSE_MS = 50;
@@ -35,7 +45,7 @@ export interface ClientOptions {
   readonly except?: string;
   /** Watches the log from the first link on; after a lost link it goes on with the next. */
   onNotice?(notice: Notice): void;
-  /** The link went over to another node: notices may have been missed, look again. */
+  /** Notices may have been missed, by a change of link or a snapshot: look again. */
   onRelinked?(): void;
 }
 
@@ -115,6 +125,18 @@ export class SwarmClient implements Swarm {
   ): Promise<Configuration> {
     const control: Control = { kind: 'change-membership', changes };
     return unpack(await this.#request(REQUEST.control, pack(control), timeoutMs)) as Configuration;
+  }
+
+  /** The node at the other end takes a snapshot now. @throws SwarmError DISK_FAILED, NOT_READY */
+  async snapshot(timeoutMs = DEFAULT_TIMEOUT_MS): Promise<SnapshotTaken> {
+    const control: Control = { kind: 'snapshot' };
+    return unpack(await this.#request(REQUEST.control, pack(control), timeoutMs)) as SnapshotTaken;
+  }
+
+  /** The node at the other end looks through its state at a full checkpoint. @throws SwarmError NOT_READY, DATA_DAMAGED */
+  async inspect(index: number, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<Inspection> {
+    const control: Control = { kind: 'inspect', index };
+    return unpack(await this.#request(REQUEST.control, pack(control), timeoutMs)) as Inspection;
   }
 
   /** Begins to hear `onNotice`, now and after every change of link. */
@@ -213,7 +235,11 @@ export class SwarmClient implements Swarm {
     const link = await openClientLink({
       url,
       identity: { clusterId, token, version, nodeId: name as NodeId, nonce: randomUUID() },
-      onPush: (body) => onNotice?.(unpack(body) as Notice),
+      onPush: (body) => {
+        const notice = unpack(body) as Notice;
+        onNotice?.(notice);
+        if (notice.type === 'restored') onRelinked?.();
+      },
       onClosed: () => {
         if (this.#link === link) this.#link = undefined;
         if (onNotice !== undefined && !this.#closed) this.#relink();

@@ -90,7 +90,11 @@ export class Instance {
       if (leads) this.#coordinator.begin();
       else this.#coordinator.end();
     },
-    onRestored: () => this.#options.addresses.onRestored(),
+    onRestored: (index) => {
+      this.#options.addresses.onRestored();
+      this.#worker.onRestored();
+      this.watchers.onRestored(index);
+    },
     onRemoved: () => this.#options.onRemoved?.(),
     onTrouble: (error) => this.#options.onTrouble(error),
     onStopped: (error) => this.#options.onStopped(error),

@@ -11,6 +11,7 @@ export type Query =
   | { readonly kind: 'task'; readonly id: string }
   | { readonly kind: 'reservations' }
   | { readonly kind: 'members' }
+  | { readonly kind: 'checkpoint'; readonly index: number }
   | { readonly kind: 'log'; readonly from: number; readonly limit: number };
 
 /** What the log says at one index, as far as all nodes agree on it. */
@@ -58,6 +59,8 @@ export interface Answers {
   readonly task: TaskJson | null;
   readonly reservations: readonly ReservationJson[];
   readonly members: readonly MemberJson[];
+  /** The state's hash at a checkpoint; null when the node has no note of that index. */
+  readonly checkpoint: { readonly stateHash: string } | null;
   readonly log: { readonly lines: readonly LogLine[]; readonly commitIndex: number };
 }
 
@@ -70,7 +73,9 @@ export type Notice =
       /** The records that the events speak of, as they are after them. */
       readonly tasks: readonly TaskJson[];
     }
-  | { readonly type: 'role'; readonly status: NodeStatus };
+  | { readonly type: 'role'; readonly status: NodeStatus }
+  /** A snapshot took the place of the state: everything may have changed without a notice. */
+  | { readonly type: 'restored'; readonly index: number };
 
 export interface ExecuteOptions {
   /** How long to go on trying; default 10 s. */

@@ -17,6 +17,7 @@ const schema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('task'), id: z.string() }),
   z.object({ kind: z.literal('reservations') }),
   z.object({ kind: z.literal('members') }),
+  z.object({ kind: z.literal('checkpoint'), index: z.int().positive() }),
   z.object({ kind: z.literal('log'), from: z.int().min(0), limit: z.int().min(0) }),
 ]);
 
@@ -51,6 +52,10 @@ export function answerOf(
       return [...machine.reservations.values()].map(({ id, holder, paths, mode, fence }) => {
         return { id, holder, paths, mode, fence };
       });
+    case 'checkpoint': {
+      const noted = machine.checkpointAt(query.index);
+      return noted === undefined ? null : { stateHash: noted.stateHash };
+    }
     case 'members':
       return [...machine.members.values()].map(({ id, name, url }) => ({ id, name, url: url ?? null }));
     case 'log': {

@@ -4,17 +4,28 @@ import { NO_DATA } from '../protocol/entry.ts';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import { isId, type NodeId } from '../protocol/ids.ts';
 import { MAX_FRAME_BYTES, MAX_INSTANCES } from '../protocol/limits.ts';
+import type { SnapshotStore } from '../storage/port.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { type ClientRequest, STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
 import type { ClientConnection, ClientHandlers } from '../transport/client-connection.ts';
+import { inspect } from './inspection.ts';
 import { answerOf, parseQuery } from './queries.ts';
 import type { Watchers } from './watchers.ts';
-import { type Control, pack, packError, REQUEST, unpack, type WireQuery } from './wire.ts';
+import {
+  type Control,
+  pack,
+  packError,
+  REQUEST,
+  type SnapshotTaken,
+  unpack,
+  type WireQuery,
+} from './wire.ts';
 
 export interface ServiceOptions {
   readonly node: Node<ApplyResult>;
   readonly machine: TaskMachine;
   readonly watchers: Watchers;
+  readonly snapshots: SnapshotStore;
 }
 
 /** A frame's worth, less what frames it. */
@@ -22,6 +33,8 @@ const MAX_ANSWER_BYTES = MAX_FRAME_BYTES - 1024;
 
 const controlSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('transfer'), target: z.string().nullable() }),
+  z.object({ kind: z.literal('snapshot') }),
+  z.object({ kind: z.literal('inspect'), index: z.int().positive() }),
   z.object({
     kind: z.literal('change-membership'),
     changes: z
@@ -101,12 +114,31 @@ export class Service {
     });
   }
 
+  #snapshot(told: (outcome: Outcome<SnapshotTaken>) => void): void {
+    const { node, snapshots } = this.#options;
+    const began = performance.now();
+    node.snapshot((outcome) => {
+      if (!outcome.ok) return told(outcome);
+      const { index } = outcome.value;
+      const durationMs = Math.round(performance.now() - began);
+      told({ ok: true, value: { index, bytes: snapshots.latestBytes, durationMs } });
+    });
+  }
+
   #control(control: Control, answer: Answer): void {
     const { node } = this.#options;
     const told = (outcome: Outcome<unknown>): void => {
       answer(outcome.ok ? { ok: true, value: pack(outcome.value) } : outcome);
     };
     switch (control.kind) {
+      case 'snapshot':
+        return this.#snapshot(told);
+      case 'inspect':
+        inspect({ ...this.#options, index: control.index }).then(
+          (value) => told({ ok: true, value }),
+          (error: unknown) => told({ ok: false, error: asSwarmError(error) }),
+        );
+        return;
       case 'transfer':
         return node.transfer(control.target === null ? undefined : (control.target as NodeId), told);
       case 'change-membership':
@@ -116,6 +148,12 @@ export class Service {
         );
     }
   }
+}
+
+/** What goes wrong amid a promise has nobody above it to be thrown to. */
+function asSwarmError(error: unknown): SwarmError {
+  if (error instanceof SwarmError) return error;
+  return new SwarmError('DATA_DAMAGED', error instanceof Error ? error.message : String(error));
 }
 
 function parseControl(body: Uint8Array): Control {

@@ -35,6 +35,10 @@ export class Watchers {
     this.#push({ type: 'applied', index, events, tasks });
   }
 
+  onRestored(index: number): void {
+    this.#push({ type: 'restored', index });
+  }
+
   onRoleChanged(status: NodeStatus): void {
     this.#push({ type: 'role', status });
   }

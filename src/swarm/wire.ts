@@ -25,11 +25,31 @@ export interface TaskPage {
   readonly next: number | null;
 }
 
-/** What an operator tells one node, which must lead. */
+export interface SnapshotTaken {
+  readonly index: number;
+  readonly bytes: number;
+  readonly durationMs: number;
+}
+
+/** What a node found when it looked through its state. */
+export interface Inspection {
+  /** SHA-256 of the whole state, hexadecimal. */
+  readonly digest: string;
+  /** The hash of a machine that was built from that state: the same, or the snapshot would lose something. */
+  readonly restoredHash: string;
+  /** Of the snapshot file that was read again and found whole; 0 when there is none yet. */
+  readonly snapshotIndex: number;
+}
+
+/** What an operator tells one node; `transfer` and `change-membership` only the one that leads. */
 export type Control =
   /** Answer: the id of the new leader. */
   | { readonly kind: 'transfer'; readonly target: string | null }
   /** Answer: the `Configuration` that is committed then. */
+  /** Any node takes a snapshot now. Answer: `SnapshotTaken`. */
+  | { readonly kind: 'snapshot' }
+  /** Any node looks through all of its state at a full checkpoint. Answer: `Inspection`. */
+  | { readonly kind: 'inspect'; readonly index: number }
   | {
       readonly kind: 'change-membership';
       readonly changes: readonly { readonly type: MembershipChange['type']; readonly id: string }[];

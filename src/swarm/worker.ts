@@ -66,6 +66,14 @@ export class Worker {
     }
   }
 
+  /** A snapshot took the place of the state: what was given and taken meanwhile was never told. */
+  onRestored(): void {
+    const { machine, instanceId } = this.#options;
+    this.#onInstance(instanceId);
+    const touched = [...this.#held.values()].map(({ taskId }) => taskId);
+    for (const taskId of [...touched, ...machine.heldBy(instanceId)]) this.#onTask(taskId);
+  }
+
   /** Hands back what is unfinished and leaves the swarm. */
   async leave(): Promise<void> {
     this.#phase = 'leaving';

@@ -1,6 +1,17 @@
 import { Packr } from 'msgpackr';
 import type * as command from './command.ts';
-import { integer, list, natural, oneOf, positive, record, type Shape, text, textMap } from './shape.ts';
+import {
+  integer,
+  list,
+  natural,
+  oneOf,
+  positive,
+  record,
+  type Shape,
+  text,
+  textMap,
+  truth,
+} from './shape.ts';
 import { isWellFormed } from './well-formed.ts';
 
 /** Commands as bytes of the log: MessagePack, plain maps, so that other languages can read it. */
@@ -124,6 +135,7 @@ const BODIES: { readonly [Kind in command.TaskCommand['kind']]: Shape<BodyOf<Kin
   enrol: record<command.EnrolCommand>({ kind: oneOf('enrol'), name: text }),
   announce: record<command.AnnounceCommand>({ kind: oneOf('announce'), memberId: text, url: text }),
   retire: record<command.RetireCommand>({ kind: oneOf('retire'), memberId: text }),
+  checkpoint: record<command.CheckpointCommand>({ kind: oneOf('checkpoint'), full: truth }),
   'raise-level': record<command.RaiseLevelCommand>({ kind: oneOf('raise-level'), level: positive }),
 };
 

@@ -249,6 +249,13 @@ export interface RaiseLevelCommand {
   readonly level: number;
 }
 
+/** Every replica notes what its state has come to here, so that they can be compared. */
+export interface CheckpointCommand {
+  readonly kind: 'checkpoint';
+  /** Keep the state as it is here until somebody has looked at all of it. */
+  readonly full: boolean;
+}
+
 export type TaskCommand =
   | SubmitCommand
   | AssignCommand
@@ -276,7 +283,8 @@ export type TaskCommand =
   | EnrolCommand
   | AnnounceCommand
   | RetireCommand
-  | RaiseLevelCommand;
+  | RaiseLevelCommand
+  | CheckpointCommand;
 
 /** Makes a retried command recognisable. Thesis §6.3 */
 export interface SessionStamp {
@@ -332,6 +340,7 @@ export interface ResultValues {
   readonly announce: { readonly memberId: string };
   readonly retire: { readonly memberId: string };
   readonly 'raise-level': { readonly level: number };
+  readonly checkpoint: { readonly index: number };
 }
 
 export interface Refusal {

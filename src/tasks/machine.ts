@@ -1,7 +1,8 @@
 import type { Entry } from '../protocol/entry.ts';
 import { invariant, unreachable } from '../protocol/invariant.ts';
 import { assign, claim } from './assignment.ts';
-import { type Change, forgetOldest, refuse } from './change.ts';
+import { accept, type Change, forgetOldest, refuse } from './change.ts';
+import { type Checkpoint, Checkpoints } from './checkpoint.ts';
 import { decodeEnvelope } from './codec.ts';
 import type { AssignCommand, Envelope, TaskCommand, TaskResult } from './command.ts';
 import { configure, pause, resume } from './controls.ts';
@@ -41,6 +42,7 @@ export class TaskMachine {
   #state = emptyState();
   #hash = new RunningHash();
   #appliedIndex = 0;
+  readonly #checkpoints = new Checkpoints();
 
   /** Log index of the latest command applied; 0 before the first. */
   get appliedIndex(): number {
@@ -50,6 +52,11 @@ export class TaskMachine {
   /** Digest of all commands, answers and changed records so far: two replicas at one index must agree. */
   get stateHash(): string {
     return this.#hash.hex;
+  }
+
+  /** What this replica has come to at a `checkpoint` entry; undefined when it has no note of it. */
+  checkpointAt(index: number): Checkpoint | undefined {
+    return this.#checkpoints.at(index);
   }
 
   /** In order of submission. */
@@ -152,6 +159,10 @@ export class TaskMachine {
         ? refuse('MALFORMED', `entry ${entry.index} holds no task command`)
         : this.#applyOnce(envelope, { index: entry.index, events });
     this.#hash.value(result);
+    if (envelope?.body.kind === 'checkpoint' && result.ok) {
+      const image = envelope.body.full ? this.capture() : undefined;
+      this.#checkpoints.note({ index: entry.index, stateHash: this.stateHash, image });
+    }
     return { result, events };
   }
 
@@ -230,6 +241,8 @@ function dispatch(change: Change, command: TaskCommand): TaskResult {
       return retire(change, command);
     case 'raise-level':
       return raiseLevel(change, command);
+    case 'checkpoint':
+      return accept({ index: change.index });
     default:
       return unreachable(command);
   }

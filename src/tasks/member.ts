@@ -19,6 +19,7 @@ const LEVELS: Partial<Record<TaskCommand['kind'], number>> = {
   enrol: ANNOUNCE_LEVEL,
   announce: ANNOUNCE_LEVEL,
   retire: ANNOUNCE_LEVEL,
+  checkpoint: ANNOUNCE_LEVEL,
 };
 
 /** What this release understands. */

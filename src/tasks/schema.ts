@@ -161,6 +161,7 @@ const taskCommand: z.ZodType<TaskCommand> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('announce'), memberId: id, url: memberUrl }),
   z.strictObject({ kind: z.literal('retire'), memberId: id }),
   z.strictObject({ kind: z.literal('raise-level'), level: index }),
+  z.strictObject({ kind: z.literal('checkpoint'), full: z.boolean().default(false) }),
 ]);
 
 const sessionStamp = z

@@ -10,6 +10,8 @@ export const text: Shape<string> = (value) => typeof value === 'string';
 /** A whole number that a double holds exactly; a fraction would fold and compare differently from what it seems. */
 export const integer: Shape<number> = (value): value is number => Number.isSafeInteger(value);
 
+export const truth: Shape<boolean> = (value) => typeof value === 'boolean';
+
 export const natural: Shape<number> = (value): value is number => integer(value) && value >= 0;
 
 /** At least 1: log indexes, counts of things there must be one of. */

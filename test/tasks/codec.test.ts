@@ -60,6 +60,7 @@ const COMMANDS = [
   { kind: 'announce', memberId: 'builder.7', url: 'ws://localhost:7000' },
   { kind: 'retire', memberId: 'builder.7' },
   { kind: 'raise-level', level: 2 },
+  { kind: 'checkpoint', full: true },
 ];
 
 const envelopeOf = (body: unknown): Envelope =>

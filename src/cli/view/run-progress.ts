@@ -33,6 +33,7 @@ export class RunProgress {
   /** Takes in one notice and tells what it means to people, in order. */
   take(notice: Notice): readonly RunEvent[] {
     if (notice.type === 'role') return this.#takeRole(notice.status);
+    if (notice.type === 'restored') return [];
     for (const task of notice.tasks) this.#tasks.set(task.id, task);
     const events = notice.events.flatMap((event) => this.#tell(event));
     const printed = events.filter((event) => event.type === 'output');
