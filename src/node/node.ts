@@ -119,7 +119,11 @@ class Node<Result> implements RaftNode<Result> {
     this.#handOver = new HandOver({ core, clock: options.clock, step: (event) => this.#step(event) });
     this.#membership = new MembershipWatch({
       core,
-      onPeers: (peers) => options.transport.setPeers(peers),
+      onPeers: (peers) => {
+        // What tells somebody of its removal must leave before the link to it is closed.
+        this.#outbox.flush();
+        options.transport.setPeers(peers);
+      },
       onRemoved: () => options.listener.onRemoved?.(),
     });
     this.#patient = [this.#proposals, this.#reads, this.#handOver, this.#membership, this.#snapshots];

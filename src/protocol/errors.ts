@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'NEEDS_JOINT'
   | 'NO_VOTERS_LEFT'
   | 'UNKNOWN_MEMBER'
+  | 'UNSAFE_CHANGE'
   | 'REMOVED'
   | 'STOPPED'
   | 'TIMEOUT'

@@ -14,6 +14,8 @@ export interface CoordinatorOptions {
   propose(command: TaskCommand): Promise<boolean>;
   /** How long each other node has been silent, as far as the leader knows. */
   silences(): readonly { readonly id: string; readonly silentMs: Millis }[];
+  /** True for whoever belongs to the swarm just now. */
+  isMember(id: string): boolean;
   /** The level of commands that every member is known to understand; undefined while one has not been heard. */
   commonLevel(): number | undefined;
 }
@@ -56,6 +58,7 @@ export class Coordinator {
       this.#expireReservations(reservations);
       this.#expireSessions(sessions);
       this.#dismissSilent();
+      this.#dismissStrangers();
     }, SWEEP_INTERVAL_MS);
     this.#reign.signal.addEventListener('abort', () => clearInterval(sweep));
     this.#configureLeases();
@@ -172,6 +175,14 @@ export class Coordinator {
       const instance = machine.instances.get(id);
       if (instance === undefined || silentMs < INSTANCE_SILENCE_MS) continue;
       void propose({ kind: 'unregister', instanceId: id, life: instance.life, cause: 'lost' });
+    }
+  }
+
+  /** Who was removed follows the log no longer, and would be given work for ever. */
+  #dismissStrangers(): void {
+    const { machine, propose, isMember } = this.#options;
+    for (const { id, life } of [...machine.instances.values()]) {
+      if (!isMember(id)) void propose({ kind: 'unregister', instanceId: id, life, cause: 'lost' });
     }
   }
 }

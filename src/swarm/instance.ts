@@ -13,6 +13,7 @@ import type { AttemptRunner } from './attempt.ts';
 import { Coordinator } from './coordinator.ts';
 import { publishEndpoint, withdrawEndpoint } from './endpoint.ts';
 import type { SwarmFolder } from './layout.ts';
+import { noteRemoval } from './removal.ts';
 import { CommandSession } from './session.ts';
 import { Watchers } from './watchers.ts';
 import { Worker } from './worker.ts';
@@ -33,7 +34,7 @@ export interface InstanceOptions {
   levelOf(peer: NodeId): number | undefined;
   onTrouble(error: unknown): void;
   onRoleChanged(status: NodeStatus): void;
-  /** The swarm goes on without it, for good. */
+  /** The swarm goes on without it: its work is given up, and its folder says so. */
   onRemoved?(): void;
   /** The node stopped by itself: its disk failed, or a promise of the algorithm broke. */
   onStopped(error: Error): void;
@@ -41,6 +42,11 @@ export interface InstanceOptions {
 
 /** A swarm that has no quorum for longer than this will hear it with the next start. */
 const ANNOUNCE_TIMEOUT_MS = 60_000;
+/**
+ * Between hearing of its removal and acting on it: time for the answer to whoever asked for it, and for a removed
+ * leader to hand over. And whoever was let in again while it was away reads of its removal first.
+ */
+const REMOVAL_GRACE_MS = 1_000;
 
 /**
  * One agent instance: its node follows the log, its worker does what the log assigns to it, and while
@@ -65,6 +71,7 @@ export class Instance {
       propose: (command) => this.#proposeOnce(command),
       silences: () =>
         this.status().peers.map(({ id, lastContactMs }) => ({ id, silentMs: lastContactMs ?? 0 })),
+      isMember: (id) => this.#isMember(id),
       commonLevel: () => this.#commonLevel(),
     });
     this.#session = new CommandSession((command) => this.#send(command));
@@ -95,7 +102,9 @@ export class Instance {
       this.#worker.onRestored();
       this.watchers.onRestored(index);
     },
-    onRemoved: () => this.#options.onRemoved?.(),
+    onRemoved: () => {
+      setTimeout(() => this.#goIfRemoved().catch(this.#options.onTrouble), REMOVAL_GRACE_MS);
+    },
     onTrouble: (error) => this.#options.onTrouble(error),
     onStopped: (error) => this.#options.onStopped(error),
   };
@@ -116,6 +125,18 @@ export class Instance {
     if (machine.level < ANNOUNCE_LEVEL || machine.members.get(id)?.url === this.#url) return;
     const command = { kind: 'announce', memberId: id, url: this.#url } as const;
     this.#session.execute(command, { timeoutMs: ANNOUNCE_TIMEOUT_MS }).catch(onTrouble);
+  }
+
+  #isMember(id: string): boolean {
+    return members(this.status().configuration).some((member) => member === id);
+  }
+
+  async #goIfRemoved(): Promise<void> {
+    const { id, folder, name, onRemoved } = this.#options;
+    if (this.#isMember(id)) return;
+    noteRemoval(folder, name);
+    await this.#worker.dismiss();
+    onRemoved?.();
   }
 
   #commonLevel(): number | undefined {

@@ -15,6 +15,8 @@ export interface SwarmFolder {
   endpoint(id: NodeId): string;
   identity(id: NodeId): string;
   addresses(id: NodeId): string;
+  /** There while the instance is no member any more: nobody starts it then. */
+  removed(id: NodeId): string;
   nodeLog(id: NodeId): string;
 }
 
@@ -30,6 +32,7 @@ export function swarmFolder(root: string): SwarmFolder {
     endpoint: (id) => join(nodeFolder(id), 'endpoint.json'),
     identity: (id) => join(nodeFolder(id), 'identity.json'),
     addresses: (id) => join(nodeFolder(id), 'addresses.json'),
+    removed: (id) => join(nodeFolder(id), 'removed'),
     nodeLog: (id) => join(nodeFolder(id), 'node.log'),
   };
 }

@@ -2,12 +2,15 @@ import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { type Child, type ChildExit, type ChildMessage, startChild } from './child.ts';
 import type { SwarmFolder } from './layout.ts';
+import { isRemoved } from './removal.ts';
 
 export type SupervisorEvent =
   | { readonly type: 'started'; readonly id: NodeId; readonly pid: number | undefined }
   | { readonly type: 'ready'; readonly id: NodeId; readonly url: string }
   | { readonly type: 'exited'; readonly id: NodeId; readonly how: string; readonly restartInMs: number }
-  | { readonly type: 'gave-up'; readonly id: NodeId; readonly reason: string };
+  | { readonly type: 'gave-up'; readonly id: NodeId; readonly reason: string }
+  /** The swarm goes on without it; it is started when it is let in again. */
+  | { readonly type: 'removed'; readonly id: NodeId };
 
 export interface SupervisorOptions {
   readonly folder: SwarmFolder;
@@ -25,11 +28,13 @@ const FIRST_PAUSE_MS = 50;
 const STOP_GRACE_MS = 10_000;
 /** One that was told to halt gets this long to take the processes of its tasks with it. */
 const HALT_GRACE_MS = 1_000;
+/** How soon an instance starts that was let in again. */
+const LOOK_FOR_RETURN_MS = 500;
 
 interface Ward {
   readonly id: NodeId;
   child: Child | undefined;
-  state: 'starting' | 'ready' | 'drained' | 'waiting' | 'down';
+  state: 'starting' | 'ready' | 'drained' | 'waiting' | 'down' | 'removed';
   crashes: number[];
   restart: NodeJS.Timeout | undefined;
   failure: SwarmError | undefined;
@@ -43,6 +48,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #wards: readonly Ward[];
   #stopping = false;
+  #lookForReturn: NodeJS.Timeout | undefined;
   #waiters: (() => void)[] = [];
 
   constructor(options: SupervisorOptions) {
@@ -58,13 +64,17 @@ export class Supervisor {
   }
 
   /**
-   * Starts every instance and waits until each is ready.
+   * Starts every instance that was not removed, and waits until each is ready.
    *
    * @throws SwarmError of the first instance that cannot work; the others are stopped then.
    */
   async start(): Promise<void> {
-    for (const ward of this.#wards) this.#spawn(ward);
-    await this.#until(() => this.#wards.every(({ state }) => state === 'ready' || state === 'down'));
+    for (const ward of this.#wards) {
+      if (isRemoved(this.#options.folder, ward.id)) this.#setAside(ward);
+      else this.#spawn(ward);
+    }
+    const hasSettled = ({ state }: Ward): boolean => ['ready', 'down', 'removed'].includes(state);
+    await this.#until(() => this.#wards.every(hasSettled));
     const failed = this.#wards.find(({ failure }) => failure !== undefined);
     if (failed?.failure === undefined) return;
     await this.stop();
@@ -74,6 +84,7 @@ export class Supervisor {
   /** Stops every instance: all hand back their work, then all go; who takes too long is killed. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#lookForReturn);
     const late = setTimeout(() => void this.halt(), STOP_GRACE_MS);
     for (const ward of this.#wards) {
       clearTimeout(ward.restart);
@@ -91,6 +102,7 @@ export class Supervisor {
   /** Ends every process at once, those of running tasks included. What was acknowledged is on disk. */
   async halt(): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#lookForReturn);
     for (const { child, restart } of this.#wards) {
       clearTimeout(restart);
       child?.order({ type: 'halt' });
@@ -125,8 +137,27 @@ export class Supervisor {
   #onExit(ward: Ward, exit: ChildExit): void {
     ward.child = undefined;
     ward.state = 'down';
-    if (!this.#stopping) this.#afterCrash(ward, exit);
+    if (isRemoved(this.#options.folder, ward.id)) this.#setAside(ward);
+    else if (!this.#stopping) this.#afterCrash(ward, exit);
     this.#wake();
+  }
+
+  /** Out of the swarm: left alone until its folder says otherwise. */
+  #setAside(ward: Ward): void {
+    ward.state = 'removed';
+    this.#options.onEvent({ type: 'removed', id: ward.id });
+    if (this.#stopping) return;
+    this.#lookForReturn ??= setInterval(() => this.#takeBack(), LOOK_FOR_RETURN_MS);
+  }
+
+  #takeBack(): void {
+    const isAway = ({ state }: Ward): boolean => state === 'removed';
+    for (const ward of this.#wards.filter(isAway)) {
+      if (!isRemoved(this.#options.folder, ward.id)) this.#spawn(ward);
+    }
+    if (this.#wards.some(isAway)) return;
+    clearInterval(this.#lookForReturn);
+    this.#lookForReturn = undefined;
   }
 
   #afterCrash(ward: Ward, exit: ChildExit): void {

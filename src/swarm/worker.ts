@@ -74,13 +74,14 @@ export class Worker {
     for (const taskId of [...touched, ...machine.heldBy(instanceId)]) this.#onTask(taskId);
   }
 
+  /** The swarm goes on without this instance: its work is somebody else's by now, and nobody waits for its word. */
+  async dismiss(): Promise<void> {
+    await this.#abandon('lost');
+  }
+
   /** Hands back what is unfinished and leaves the swarm. */
   async leave(): Promise<void> {
-    this.#phase = 'leaving';
-    clearTimeout(this.#renewal);
-    const running = [...this.#held.values()];
-    for (const { abort } of running) abort.abort('stopping');
-    await Promise.all(running.map(({ finished }) => finished));
+    await this.#abandon('stopping');
     const { instanceId, life, session } = this.#options;
     await this.#settle(
       session.execute(
@@ -88,6 +89,14 @@ export class Worker {
         { timeoutMs: FAREWELL_TIMEOUT_MS },
       ),
     );
+  }
+
+  async #abandon(reason: 'lost' | 'stopping'): Promise<void> {
+    this.#phase = 'leaving';
+    clearTimeout(this.#renewal);
+    const running = [...this.#held.values()];
+    for (const { abort } of running) abort.abort(reason);
+    await Promise.all(running.map(({ finished }) => finished));
   }
 
   /**

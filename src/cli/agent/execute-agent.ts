@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadAgentFile } from '../../agents/load.ts';
 import { type RunningInstance, startInstance } from '../../compose.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { foundJoinedFolder } from '../../swarm/joined-folder.ts';
 import { locateProject, prepareStateFolder, type SwarmFolder, swarmFolder } from '../../swarm/layout.ts';
+import { isRemoved } from '../../swarm/removal.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine } from '../reach.ts';
 import { EXIT } from '../report-error.ts';
@@ -18,6 +19,10 @@ export async function executeAgent(file: string, options: AgentOptions): Promise
   const project = locateProject(options.dir, process.env, process.cwd());
   const plan = planJoin(definition, options);
   const folder = swarmFolder(join(project.joined, plan.name));
+  if (isRemoved(folder, plan.name)) {
+    // What it kept belongs to a member that is none any more: it comes as a new one.
+    rmSync(folder.nodeFolder(plan.name), { recursive: true });
+  }
   if (!existsSync(folder.roster)) {
     prepareStateFolder(project.state);
     await foundJoinedFolder(folder.root, { ...plan, definition, project });
@@ -67,7 +72,7 @@ async function work(
   if (how === 'removed') tell({ event: 'removed', id }, `${id} was removed from the swarm`);
   else tell({ event: 'stopping', id }, `${id} hands back its work and stops`);
   if (how === 'stopped') await running.instance.drain();
-  await running.stop(how === 'stopped' ? 'hand-over' : 'at-once');
+  await running.stop('hand-over');
 }
 
 function messageOf(error: unknown): string {

@@ -36,8 +36,10 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
       version: packageVersion(),
       onTrouble: (error) => log.warn({ err: error }, 'trouble'),
       onRoleChanged: ({ role, term, leaderId }) => log.info({ role, term, leaderId }, 'role'),
-      onRemoved: () =>
-        log.warn('removed from the swarm; "raft-manager members add" lets it in again, as a learner'),
+      onRemoved: () => {
+        log.warn('removed from the swarm; "raft-manager members add" lets it in again, as a learner');
+        void running.stop('hand-over').then(() => process.exit(0));
+      },
       onStopped: (error) => {
         log.fatal({ err: error }, 'the node has stopped by itself');
         process.exit(1);

@@ -62,6 +62,7 @@ export function openRunDisplay({ swarm, startedAt, quiet }: DisplayOptions): Run
     onSupervisor(event) {
       if (event.type === 'exited') warn(`instance ${event.id} ended (${event.how}); it is restarted`);
       if (event.type === 'gave-up') warn(`instance ${event.id} stays down: ${plain(event.reason)}`);
+      if (event.type === 'removed') warn(`instance ${event.id} was removed from the swarm`);
     },
     onCensus({ nodes }) {
       progress.setNodes(nodes.map(({ id, role, lag }) => ({ id, role, lag })));

@@ -1,16 +1,18 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { SwarmError } from '../../protocol/errors.ts';
 import type { NodeId } from '../../protocol/ids.ts';
-import { type Configuration, isVoter, majority, members } from '../../protocol/state.ts';
-import { type MembershipChange, MembershipError, nextConfiguration } from '../../raft/membership.ts';
+import { type Configuration, members } from '../../protocol/state.ts';
 import type { Census } from '../../swarm/census.ts';
+import { changesFor, checkDanger, type MembershipChange, type Wish } from '../../swarm/member-change.ts';
+import { letBackIn } from '../../swarm/removal.ts';
 import type { ReachOptions } from '../options.ts';
-import { printJson, printLine } from '../reach.ts';
-import { paintFor } from '../view/paint.ts';
+import { printJson, printLine, reachableFolder, tableOptions, withSwarm } from '../reach.ts';
 import { type Column, table } from '../view/table.ts';
 import { atCoordinator } from './at-coordinator.ts';
 
 export interface ChangeOptions extends ReachOptions {
   readonly force?: true;
+  readonly voter?: true;
 }
 
 interface MemberRow {
@@ -23,8 +25,11 @@ interface MemberRow {
   readonly url: string | null;
 }
 
-/** Entries that a learner may lack and still be made a voter without being forced. */
-const MAX_PROMOTION_LAG = 1_000;
+/** What has become of a wish. */
+interface Changed {
+  readonly changes: readonly MembershipChange[];
+  readonly configuration: Configuration;
+}
 
 const COLUMNS: readonly Column<MemberRow>[] = [
   { title: 'MEMBER', value: ({ id }) => id, least: 12 },
@@ -36,88 +41,98 @@ const COLUMNS: readonly Column<MemberRow>[] = [
   { title: 'URL', value: ({ url }) => url ?? '-' },
 ];
 
+/** A node that was let in lacks the log: to look more often helps nobody. */
+const LOOK_AGAIN_MS = 200;
+
 export async function listMembers(options: ReachOptions): Promise<void> {
-  await atCoordinator(options, async (_client, census) => show(census, options));
+  await atCoordinator(options, async (_client, census) => showMembers(census, options));
 }
 
 /** Changes who belongs to the swarm, all of it in one step. What is so already is no error. */
-export async function changeMembers(
-  wanted: readonly { readonly type: MembershipChange['type']; readonly id: string }[],
-  options: ChangeOptions,
-): Promise<void> {
-  const { voters, learners } = await atCoordinator(options, async (client, census) => {
-    const changes = wanted.map(({ type, id }) => ({ type, id: known(id, census) }));
-    const next = nextConfiguration(census.configuration, changes);
-    if (next instanceof MembershipError) {
-      const code = next.code === 'JOINT_PHASE' ? 'CHANGE_IN_FLIGHT' : next.code;
-      throw new SwarmError(code, next.message);
-    }
-    if (options.force !== true) checkDanger(next, census);
-    return client.changeMembership(changes, options.timeout);
-  });
-  const removed = wanted.filter(({ type }) => type === 'remove').map(({ id }) => id);
-  await retire(removed, options);
-  if (options.json) printJson({ voters, learners });
-  else printLine(`voters ${voters.join(', ')}; learners ${learners.join(', ') || 'none'}`);
+export async function changeMembers(wish: Wish, options: ChangeOptions): Promise<void> {
+  const changed = await carryOut(wish, options);
+  if (wish.kind === 'add' && options.voter === true) {
+    const promoted = await promoteOnceReady(wish.ids, options);
+    tell({ ...promoted, changes: [...changed.changes, ...promoted.changes] }, options);
+  } else tell(changed, options);
 }
 
-/** What they worked on goes back to the queue. Through whoever coordinates now: it may be another. */
-async function retire(ids: readonly string[], options: ReachOptions): Promise<void> {
-  if (ids.length === 0) return;
-  await atCoordinator(options, async (client) => {
-    for (const memberId of ids) {
+async function carryOut(wish: Wish, options: ChangeOptions): Promise<Changed> {
+  let attempted: readonly MembershipChange[] | undefined;
+  const changed = await atCoordinator(options, async (client, census): Promise<Changed> => {
+    // Asked again after the answer was lost: it may be so by now, and a node that left is not known any more.
+    const changes = attempted ?? changesFor(wish, census);
+    if (changes.length === 0) return { changes, configuration: census.configuration };
+    if (attempted === undefined && options.force !== true) checkDanger(changes, census);
+    attempted = changes;
+    return { changes, configuration: await client.changeMembership(changes, options.timeout) };
+  });
+  await settle(wish, options);
+  return changed;
+}
+
+/**
+ * What is not Raft's business: whose work is taken back, and which process may start again. Also when everything
+ * was so already: whoever asked before may not have come so far.
+ */
+async function settle(wish: Wish, options: ChangeOptions): Promise<void> {
+  const { coming, leaving } = whoMoves(wish);
+  const folder = await reachableFolder(options);
+  for (const id of coming) letBackIn(folder, id);
+  if (leaving.length === 0) return;
+  await withSwarm(options, async (client) => {
+    for (const memberId of leaving)
       await client.execute({ kind: 'retire', memberId }, { timeoutMs: options.timeout });
-    }
   });
 }
 
-/** @throws SwarmError UNKNOWN_NODE naming the nodes that there are. */
-function known(id: string, { nodes }: Census): NodeId {
-  if (nodes.some((node) => node.id === id)) return id as NodeId;
-  const ids = nodes.map((node) => node.id).join(', ');
-  throw new SwarmError('UNKNOWN_NODE', `there is no node ${id}; there are ${ids}`);
+function whoMoves(wish: Wish): { readonly coming: readonly string[]; readonly leaving: readonly string[] } {
+  if (wish.kind === 'replace') return { coming: [wish.next], leaving: [wish.former] };
+  return {
+    coming: wish.kind === 'add' ? wish.ids : [],
+    leaving: wish.kind === 'remove' ? wish.ids : [],
+  };
 }
 
-/** @throws SwarmError NOT_READY saying what would be lost, and what to do about it. */
-function checkDanger(next: Configuration, census: Census): void {
-  const isUp = (id: NodeId): boolean => census.nodes.some((node) => node.id === id && node.role !== 'down');
-  const down = next.voters.filter((id) => !isUp(id));
-  if (next.voters.length - down.length < majority(next.voters.length)) {
-    throw new SwarmError(
-      'NOT_READY',
-      `of the voters ${next.voters.join(', ')} too many are down: ${down.join(', ')}. Start them first, or use --force`,
-    );
-  }
-  for (const { id, lag } of census.nodes) {
-    const isNew = isVoter(next, id as NodeId) && !isVoter(census.configuration, id as NodeId);
-    if (!isNew || lag <= MAX_PROMOTION_LAG) continue;
-    throw new SwarmError(
-      'NOT_READY',
-      `${id} lacks ${lag} entries, and would hold up every decision. Wait until it has caught up, or use --force`,
-    );
+/** @throws SwarmError TIMEOUT when they have not caught up within `--timeout`; they are members then all the same. */
+async function promoteOnceReady(ids: readonly string[], options: ChangeOptions): Promise<Changed> {
+  for (const deadline = performance.now() + options.timeout; ; await delay(LOOK_AGAIN_MS)) {
+    try {
+      return await carryOut({ kind: 'promote', ids }, options);
+    } catch (error) {
+      if (!(error instanceof SwarmError) || error.code !== 'UNSAFE_CHANGE') throw error;
+      if (performance.now() < deadline) continue;
+      const message = `${ids.join(', ')} learn now, and do not vote yet: ${error.message}`;
+      throw new SwarmError('TIMEOUT', message);
+    }
   }
 }
 
-function show({ configuration, nodes, coordinator, term }: Census, { json }: ReachOptions): void {
+function tell({ changes, configuration }: Changed, { json }: ChangeOptions): void {
+  const { voters, learners } = configuration;
+  const isChanged = changes.length > 0;
+  if (json) {
+    printJson({ changed: isChanged, voters, learners });
+    return;
+  }
+  const already = isChanged ? '' : 'already so: ';
+  printLine(`${already}voters ${voters.join(', ')}; learners ${learners.join(', ') || 'none'}`);
+  if (voters.length === 2) printLine('two voters do not survive the loss of one');
+}
+
+function showMembers({ configuration, nodes, coordinator, term }: Census, { json }: ReachOptions): void {
   const rows = nodes.map(({ id, role, progress, url }): MemberRow => {
     const { mode = null, matchIndex = null, lag = null } = progress ?? {};
     return { id, part: partOf(id as NodeId, configuration), role, mode, matchIndex, lag, url };
   });
-  if (json) {
-    printJson({ coordinator, term, configuration, members: rows });
-    return;
-  }
-  const { columns } = process.stdout;
-  const paint = paintFor({ isTTY: process.stdout.isTTY === true, env: process.env });
-  for (const line of table(rows, COLUMNS, { paint, ...(columns === undefined ? {} : { columns }) })) {
-    printLine(line);
-  }
+  if (json) printJson({ coordinator, term, configuration, members: rows });
+  else for (const line of table(rows, COLUMNS, tableOptions())) printLine(line);
 }
 
 function partOf(id: NodeId, config: Configuration): MemberRow['part'] {
   const { voters, votersOutgoing } = config;
-  if (voters.includes(id))
-    return votersOutgoing.length > 0 && !votersOutgoing.includes(id) ? 'joining' : 'voter';
+  const isJoining = votersOutgoing.length > 0 && !votersOutgoing.includes(id);
+  if (voters.includes(id)) return isJoining ? 'joining' : 'voter';
   if (votersOutgoing.includes(id)) return 'leaving';
   return members(config).includes(id) ? 'learner' : 'none';
 }

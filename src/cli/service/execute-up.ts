@@ -89,6 +89,7 @@ async function launch(folder: SwarmFolder): Promise<LaunchedSwarm> {
       onEvent(event) {
         if (event.type === 'exited') warn(`instance ${event.id} ended (${event.how}); it is restarted`);
         if (event.type === 'gave-up') warn(`instance ${event.id} stays down: ${event.reason}`);
+        if (event.type === 'removed') warn(`instance ${event.id} was removed from the swarm`);
       },
     });
   } catch (error) {

@@ -1,6 +1,7 @@
 import { type Configuration, isJoint } from '../../protocol/state.ts';
 import type { Census, NodeJson } from '../../swarm/census.ts';
 import type { Overview } from '../../swarm/port.ts';
+import { taskWords } from './status-view.ts';
 
 /** One look at a swarm. */
 export interface Look {
@@ -37,13 +38,6 @@ function votersWords(configuration: Configuration): string {
   const { voters, votersOutgoing } = configuration;
   const from = isJoint(configuration) ? `, from ${votersOutgoing.join(' ')}` : '';
   return `${voters.join(' ')}${from}`;
-}
-
-function taskWords(overview: Look['overview']): string {
-  if (overview === undefined) return 'unknown';
-  return Object.entries(overview.counts)
-    .map(([state, count]) => `${count} ${state}`)
-    .join(', ');
 }
 
 function nodeWords({ role, member, progress }: NodeJson): string {

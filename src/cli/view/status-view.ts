@@ -50,7 +50,8 @@ export function statusLines(
   ];
 }
 
-function taskWords(overview: Pick<Overview, 'counts'> | undefined): string {
+/** `3 queued, 1 running`. */
+export function taskWords(overview: Pick<Overview, 'counts'> | undefined): string {
   if (overview === undefined) return 'unknown';
   const counts = Object.entries(overview.counts).filter(([, count]) => count > 0);
   return counts.length === 0 ? 'none' : counts.map(([state, count]) => `${count} ${state}`).join(', ');
