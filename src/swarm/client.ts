@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SwarmError } from '../protocol/errors.ts';
-import type { ClusterId, NodeId } from '../protocol/ids.ts';
+import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+import type { ClusterId, Millis, NodeId } from '../protocol/ids.ts';
 import type { Configuration } from '../protocol/state.ts';
 import type { MembershipChange } from '../raft/membership.ts';
 import type { ResultValues, TaskCommand, TaskResult } from '../tasks/command.ts';
@@ -14,7 +14,7 @@ import { memberIdOf } from './identity.ts';
 import type { SwarmFolder } from './layout.ts';
 import type { Answers, ExecuteOptions, Notice, Query, Swarm } from './port.ts';
 import { loadRoster, loadToken } from './roster.ts';
-import { CommandSession } from './session.ts';
+import { CommandSession, patienceFor } from './session.ts';
 import {
   type Control,
   type Inspection,
@@ -31,6 +31,9 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const REDIAL_PAUSE_MS = 50;
 /** A node that takes longer is paused or cut off; a swarm without quorum says so later, and harm is not done. */
 const SILENCE_MS = 3_000;
+
+/** Another node may answer, or this one in a moment. */
+const WORTH_ASKING_AGAIN: ReadonlySet<ErrorCode> = new Set(['OUTCOME_UNKNOWN', 'NOT_RUNNING', 'BUSY']);
 
 export interface ClientOptions {
   readonly folder: SwarmFolder;
@@ -60,8 +63,8 @@ export class SwarmClient implements Swarm {
   readonly #session: CommandSession;
   #link: ClientLink | undefined;
   #dialling: Promise<ClientLink> | undefined;
-  /** The node that did not answer last: it is asked after all others. */
-  #silent: string | undefined;
+  /** Nodes that did not answer, the latest last: each is asked after all others. */
+  readonly #silent = new Set<string>();
   #closed = false;
 
   constructor(options: ClientOptions) {
@@ -88,17 +91,19 @@ export class SwarmClient implements Swarm {
     return tasks as Answers['tasks'] as Answers[Q['kind']];
   }
 
-  /** Asks again when the node that was asked dies. */
+  /** Asks again when the node that was asked dies, or has too much to do. */
   async #ask(query: WireQuery, deadline: number): Promise<unknown> {
     for (;;) {
+      let wait: Millis;
       try {
         return unpack(await this.#request(REQUEST.query, pack(query), deadline - performance.now()));
       } catch (error) {
-        const lost =
-          error instanceof SwarmError && (error.code === 'OUTCOME_UNKNOWN' || error.code === 'NOT_RUNNING');
-        if (!lost || performance.now() >= deadline) throw error;
+        const again = error instanceof SwarmError && WORTH_ASKING_AGAIN.has(error.code);
+        if (!again) throw error;
+        wait = Math.max(REDIAL_PAUSE_MS, patienceFor(error));
+        if (performance.now() + wait >= deadline) throw error;
       }
-      await delay(REDIAL_PAUSE_MS);
+      await delay(wait);
     }
   }
 
@@ -178,7 +183,8 @@ export class SwarmClient implements Swarm {
   #leave(link: ClientLink): void {
     if (this.#link !== link) return;
     this.#link = undefined;
-    this.#silent = link.nodeId;
+    this.#silent.delete(link.nodeId);
+    this.#silent.add(link.nodeId);
     void link.close();
   }
 
@@ -197,13 +203,13 @@ export class SwarmClient implements Swarm {
     const credentials = { clusterId: clusterId as ClusterId, token: loadToken(folder) };
     let lastWords = '';
     do {
-      const isSilent = ({ id }: { readonly id: string }): number => (id === this.#silent ? 1 : 0);
-      const urls = [...nodes]
-        .sort((a, b) => isSilent(a) - isSilent(b))
-        .filter(
-          ({ id }) => id !== except && (only === undefined || memberIdOf(folder, id as NodeId) === only),
-        )
-        .flatMap(({ id }) => findEndpoint(folder, id as NodeId)?.url ?? []);
+      const silent = [...this.#silent];
+      const urls = nodes
+        .filter(({ id }) => id !== except)
+        .map(({ id }) => ({ name: id as NodeId, memberId: memberIdOf(folder, id as NodeId) }))
+        .filter(({ memberId }) => only === undefined || memberId === only)
+        .sort((a, b) => silent.indexOf(a.memberId) - silent.indexOf(b.memberId))
+        .flatMap(({ name }) => findEndpoint(folder, name)?.url ?? []);
       const far =
         seeds.length === 0
           ? []

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+import type { Millis } from '../protocol/ids.ts';
 import { encodeEnvelope } from '../tasks/codec.ts';
 import type { ResultValues, TaskCommand, TaskResult } from '../tasks/command.ts';
 import type { ExecuteOptions } from './port.ts';
@@ -110,17 +111,29 @@ export class CommandSession {
     deadline: number,
   ): Promise<ResultValues[C['kind']]> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LAST_PAUSE_MS)) {
+      let wait: Millis;
       try {
         const result = (await within(this.#send(encode()), deadline)) as TaskResult<C['kind']>;
         if (result.ok) return result.value;
         throw new SwarmError(result.code, result.message);
       } catch (error) {
         const again = error instanceof SwarmError && WORTH_RETRYING.has(error.code);
-        if (!again || performance.now() + pause > deadline) throw error;
+        if (!again) throw error;
+        wait = Math.max(pause, patienceFor(error));
+        if (performance.now() + wait > deadline) throw error;
       }
-      await delay(pause);
+      await delay(wait);
     }
   }
+}
+
+/**
+ * How long a node that is `BUSY` wants to be left alone. Clients that were refused together spread over as much time
+ * again, so that they do not come back together.
+ */
+export function patienceFor({ details }: SwarmError): Millis {
+  const { retryAfterMs } = details;
+  return typeof retryAfterMs === 'number' ? retryAfterMs * (1 + Math.random()) : 0;
 }
 
 /** The answer, if it comes by `deadline`; the command may be applied later all the same. */

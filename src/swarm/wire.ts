@@ -74,11 +74,20 @@ export function unpack(bytes: Uint8Array): unknown {
   }
 }
 
+interface PackedError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
 export function packError(error: SwarmError): Uint8Array {
-  return pack({ code: error.code, message: error.message });
+  const { code, message, details } = error;
+  // Of the details only what a client acts on: the rest is for the logs of the node.
+  const { retryAfterMs } = details;
+  return pack({ code, message, ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}) });
 }
 
 export function unpackError(bytes: Uint8Array): SwarmError {
-  const body = unpack(bytes) as { readonly code: ErrorCode; readonly message: string };
-  return new SwarmError(body.code, body.message);
+  const { code, message, retryAfterMs } = unpack(bytes) as PackedError;
+  return new SwarmError(code, message, typeof retryAfterMs === 'number' ? { retryAfterMs } : {});
 }
