@@ -5,25 +5,25 @@ import { encodeHello } from '../../src/transport/hello.ts';
 import { PROTOCOLS, type ProtocolRange } from '../../src/transport/protocol.ts';
 import { heartbeat } from './messages.ts';
 import { TransportRecorder } from './recorder.ts';
-import { dialAs, serveAs } from './stranger.ts';
+import { dialAs, greetAs, serveAs } from './stranger.ts';
 import { createWsLab, identityOf, type JoinOptions, type WsLab } from './ws-lab.ts';
 
 const A = nodeId('a');
 const B = nodeId('b');
 const ENDS = { from: A, to: B };
+const BACK = { from: B, to: A };
 
 const FORMER: ProtocolRange = { min: 1, max: 1 };
 const NEXT: ProtocolRange = { min: PROTOCOLS.max, max: PROTOCOLS.max + 1 };
 const FAR: ProtocolRange = { min: PROTOCOLS.max + 1, max: PROTOCOLS.max + 2 };
 
-const answer: Message = {
-  ...ENDS,
-  type: 'snapshot-answer',
-  term: term(1),
-  index: logIndex(5),
-  status: 'receiving',
-  heldBytes: 0,
-};
+/** A message of protocol 2. */
+function answer(ends: typeof ENDS): Message {
+  const held = { index: logIndex(5), status: 'receiving', heldBytes: 0 } as const;
+  return { ...ends, type: 'snapshot-answer', term: term(1), ...held };
+}
+
+const isLast = (message: Message): boolean => message.type === 'heartbeat' && message.round === 2;
 
 let lab: WsLab;
 beforeEach(() => {
@@ -48,23 +48,26 @@ describe('a link between two releases', () => {
     const a = await start('a', 'b');
     const b = await start('b', 'a', { protocols });
     await Promise.all([a.heard.untilCount('opened', B, 1), b.heard.untilCount('opened', A, 1)]);
-    a.transport.send(B, [answer, heartbeat(1, ENDS)]);
-    a.transport.send(B, [answer]);
-    a.transport.send(B, [heartbeat(2, ENDS)]);
-    await b.heard.until(() => b.heard.frames(A).flat().length === (isTold ? 4 : 2));
-    const types = b.heard.frames(A).map((frame) => frame.map(({ type }) => type));
-    const expected = isTold
-      ? [['snapshot-answer', 'heartbeat'], ['snapshot-answer'], ['heartbeat']]
-      : [['heartbeat'], ['heartbeat']];
-    expect(types).toEqual(expected);
-    expect(a.trouble.items.map(({ code }) => code)).toEqual(isTold ? [] : ['WRONG_PROTOCOL']);
+    for (const { from, to, ends } of [
+      { from: a, to: b, ends: ENDS },
+      { from: b, to: a, ends: BACK },
+    ]) {
+      from.transport.send(ends.to, [answer(ends), heartbeat(1, ends)]);
+      from.transport.send(ends.to, [answer(ends)]);
+      from.transport.send(ends.to, [heartbeat(2, ends)]);
+      await to.heard.until(() => to.heard.frames(ends.from).flat().some(isLast));
+      const types = to.heard.frames(ends.from).map((frame) => frame.map(({ type }) => type));
+      const whole = [['snapshot-answer', 'heartbeat'], ['snapshot-answer'], ['heartbeat']];
+      expect(types).toEqual(isTold ? whole : [['heartbeat'], ['heartbeat']]);
+      expect(from.trouble.items.map(({ code }) => code)).toEqual(isTold ? [] : ['WRONG_PROTOCOL']);
+    }
   });
 
   test('says which node is to be upgraded when it cannot read something', async () => {
     const a = await start('a', 'b');
     await start('b', 'a', { protocols: FORMER, version: '0.0.7' });
     await a.heard.untilCount('opened', B, 1);
-    a.transport.send(B, [answer]);
+    a.transport.send(B, [answer(ENDS)]);
     expect(a.trouble.items[0]?.message).toBe(
       'link to b: release 0.0.7 there does not know snapshot-answer yet; upgrade that node',
     );
@@ -101,10 +104,10 @@ describe('the first release', () => {
     lab.announce(B, server.url);
     const a = await start('a', 'b');
     await a.heard.untilCount('opened', B, 1);
-    a.transport.send(B, [answer]);
+    a.transport.send(B, [answer(ENDS)]);
     a.transport.send(B, [heartbeat(1, ENDS)]);
     const [link] = server.links.items;
-    await link?.frames.until((frames) => frames.length === 2);
+    await link?.frames.until((frames) => frames.length >= 2);
     const [hello, frame] = link?.frames.items ?? [];
     // All that it asks of a hello: its own number under this name.
     expect(JSON.parse(Buffer.from(hello ?? []).toString())).toMatchObject({ protocol: 1, nodeId: 'a' });
@@ -117,18 +120,20 @@ describe('the level of a peer', () => {
   test('is what its hello says, for as long as it has a link to us', async () => {
     const a = await start('a', 'b');
     expect(a.server.levelOf(B)).toBeUndefined();
-    const b = await start('b', 'a', { level: 7 });
-    await a.heard.untilCount('opened', B, 1);
-    await b.heard.untilCount('opened', A, 1);
+    const old = await greetAs(a.server.url, 'peer', identityOf('b', { level: 7 }));
     expect(a.server.levelOf(B)).toBe(7);
-    await b.stop();
-    await a.heard.untilCount('closed', B, 1);
-    // Which of its two links is found closed first is chance; nothing is left of it when both are.
-    await lab.join(B, { identity: { level: 8 } }).then(({ transport }) => {
-      transport.start(new TransportRecorder());
-      transport.setPeers([A]);
-    });
-    await a.heard.untilCount('opened', B, 2);
+    await greetAs(a.server.url, 'peer', identityOf('b', { level: 8 }));
+    await old.closed;
+    expect(a.server.levelOf(B)).toBe(8);
+  });
+
+  test('is not known any more when its link has closed, or when it is no peer', async () => {
+    const a = await start('a', 'b');
+    const first = await greetAs(a.server.url, 'peer', identityOf('b', { level: 7 }));
+    first.socket.terminate();
+    while (a.server.levelOf(B) !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    await greetAs(a.server.url, 'peer', identityOf('b', { level: 7 }));
+    expect(a.server.levelOf(B)).toBe(7);
     a.transport.setPeers([]);
     expect(a.server.levelOf(B)).toBeUndefined();
   });
