@@ -134,8 +134,13 @@ export function putMark(to: Target, place: Placement): void {
 /** What a log has come to where a segment begins. */
 export interface SegmentStart {
   readonly hardState: HardState;
-  /** The last entry; undefined when its term is not known, and the segment can never stand first. */
-  readonly last: LogPosition | undefined;
+  /** The last entry. Of term 0, though there is one, when its term is not known here. */
+  readonly last: LogPosition;
+}
+
+/** A segment that starts at a place whose term is not known can only stand first if the log begins anew in it. */
+export function isKnown({ index, term }: LogPosition): boolean {
+  return index === 0 || term > 0;
 }
 
 /**
@@ -146,16 +151,15 @@ export interface SegmentStart {
 export function encodeSegmentHeader(owner: Owner, group: number, { hardState, last }: SegmentStart): Buffer {
   const names = Buffer.from(`\0${owner.clusterId}${owner.nodeId}`, 'latin1');
   names[0] = owner.clusterId.length;
-  const starts = last === undefined ? 0 : RECORD_HEADER_BYTES;
   const votes = RECORD_HEADER_BYTES + (hardState.votedFor?.length ?? 0);
-  const to = target(RECORD_HEADER_BYTES + names.length + starts + votes);
+  const to = target(2 * RECORD_HEADER_BYTES + names.length + votes);
   const place = { at: 0, group, flags: 0 };
   to.bytes.set(names, RECORD_HEADER_BYTES);
   putHeader(to, place, SEGMENT, names.length);
   putInteger(to.view, 16, 0);
   putInteger(to.view, 24, WAL_VERSION);
   seal(to, place, RECORD_HEADER_BYTES + names.length);
-  if (last !== undefined) putBodiless(to, place, START, last);
+  putBodiless(to, place, START, last);
   place.flags = END_OF_WRITE | END_OF_GROUP;
   putHardState(to, place, hardState);
   return to.bytes;

@@ -1,3 +1,4 @@
+import { type LogIndex, TERM_ZERO } from '../protocol/ids.ts';
 import type { LogWrite } from '../protocol/state.ts';
 import type { RecoveredLog } from './port.ts';
 import { lastPosition, type ReplayedLog, reconcile } from './reconcile.ts';
@@ -95,7 +96,9 @@ async function restart(
 export function tailAfter(tail: LogTail, { hardState, restartAt, truncateFrom, entries }: LogWrite): LogTail {
   let last = restartAt ?? tail.last;
   // Of what term the entry before the cut is, is not known here.
-  if (truncateFrom !== undefined && (last === undefined || truncateFrom <= last.index)) last = undefined;
+  if (truncateFrom !== undefined && truncateFrom <= last.index) {
+    last = { index: (truncateFrom - 1) as LogIndex, term: TERM_ZERO };
+  }
   const entry = entries.at(-1);
   if (entry !== undefined) last = { index: entry.index, term: entry.term };
   return { hardState: hardState ?? tail.hardState, last };

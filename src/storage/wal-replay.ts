@@ -1,11 +1,18 @@
 import type { Entry } from '../protocol/entry.ts';
 import { SwarmError } from '../protocol/errors.ts';
-import { TERM_ZERO } from '../protocol/ids.ts';
+import { type LogIndex, TERM_ZERO } from '../protocol/ids.ts';
 import { unreachable } from '../protocol/invariant.ts';
 import type { HardState, LogPosition } from '../protocol/state.ts';
 import { LOG_START, lastPosition, type ReplayedLog } from './reconcile.ts';
 import { damaged, isCleanEnd, isTornTail } from './wal-damage.ts';
-import { decodeRecord, type Owner, type PlacedRecord, WAL_VERSION, type WalRecord } from './wal-record.ts';
+import {
+  decodeRecord,
+  isKnown,
+  type Owner,
+  type PlacedRecord,
+  WAL_VERSION,
+  type WalRecord,
+} from './wal-record.ts';
 import { SegmentRetention } from './wal-retention.ts';
 
 export interface Segment {
@@ -78,6 +85,8 @@ class Replay {
   /** The log begins where the first segment says, not at its very beginning or a restart. */
   #standsOnStart = false;
   #beginsTooEarly = false;
+  /** The log was cut before its first entry; what is wrong with that unless it begins anew later. */
+  #headless: SwarmError | undefined;
 
   constructor(owner: Owner) {
     this.#owner = owner;
@@ -103,6 +112,9 @@ class Replay {
     for (const segment of segments.slice(0, -1)) this.#takeEarlier(segment);
     const last = segments.at(-1);
     if (last !== undefined) this.#takeLast(last);
+    if (this.#headless === undefined) return;
+    this.#beginsTooEarly = true;
+    throw this.#headless;
   }
 
   /** A segment that has a successor: all of it was durable before that one was begun. */
@@ -209,18 +221,14 @@ class Replay {
         this.#base = record.at;
         this.#entries.length = 0;
         this.#standsOnStart = false;
+        this.#headless = undefined;
         this.retention.apply({ restartAt: record.at, truncateFrom: undefined });
         return;
       case 'hard-state':
         this.#hardState = record.hardState;
         return;
       case 'truncate':
-        if (record.from <= this.#base.index) {
-          this.#beginsTooEarly = this.#standsOnStart;
-          throw damaged(path, offset, `the log is cut at ${record.from}, before its first entry`);
-        }
-        this.#entries.length = Math.min(this.#entries.length, record.from - this.#base.index - 1);
-        this.retention.apply({ restartAt: undefined, truncateFrom: record.from });
+        this.#truncate(record.from, path, offset);
         return;
       case 'entry': {
         const due = this.#base.index + this.#entries.length + 1;
@@ -235,20 +243,39 @@ class Replay {
     }
   }
 
+  #truncate(from: LogIndex, path: string, offset: number): void {
+    if (from <= this.#base.index) {
+      const error = damaged(path, offset, `the log is cut at ${from}, before its first entry`);
+      if (!this.#standsOnStart || from < 1) throw error;
+      this.#headless ??= error;
+      this.#base = { index: (from - 1) as LogIndex, term: TERM_ZERO };
+      this.#entries.length = 0;
+    }
+    this.#entries.length = Math.min(this.#entries.length, from - this.#base.index - 1);
+    this.retention.apply({ restartAt: undefined, truncateFrom: from });
+  }
+
   /** The segments before this one, if they are there, must have come to the same place. */
   #start(at: LogPosition, path: string, offset: number): void {
-    const last = lastPosition(this.log);
-    if (this.#isFirst) {
-      this.#base = at;
-      this.#standsOnStart = this.#number > 1;
-    } else if (last.index !== at.index || last.term !== at.term) {
-      const found = `${last.index}/${last.term}`;
+    if (this.#isFirst) this.#standOn(at, path);
+    else if (this.#headless === undefined && !isSamePlace(at, lastPosition(this.log))) {
       throw damaged(
         path,
         offset,
-        `the segment starts behind ${at.index}/${at.term}, the log ends at ${found}`,
+        `the segment starts behind entry ${at.index} of term ${at.term}, the log does not`,
       );
     }
-    this.retention.setStart(at.index);
+    if (isKnown(at)) this.retention.setStart(at.index);
   }
+
+  #standOn(at: LogPosition, path: string): void {
+    this.#base = at;
+    this.#standsOnStart = this.#number > 1;
+    if (!isKnown(at))
+      this.#headless = damaged(path, 0, `the term of entry ${at.index}, before it, is not known`);
+  }
+}
+
+function isSamePlace(at: LogPosition, last: LogPosition): boolean {
+  return at.index === last.index && (at.term === last.term || !isKnown(at));
 }

@@ -7,6 +7,7 @@ import type { LogStorage, RecoveredLog, StorageListener } from './port.ts';
 import { compactableTo, requireRecovered } from './reconcile.ts';
 import type { SnapshotFiles } from './snapshot-store.ts';
 import { claimFolder, diskFailed, removeSegment } from './wal-folder.ts';
+import { isKnown } from './wal-record.ts';
 import { type LogTail, recoverLog, tailAfter } from './wal-recovery.ts';
 import type { SegmentRetention } from './wal-retention.ts';
 import type { SegmentWriter, SegmentWriterOptions } from './wal-segment.ts';
@@ -106,7 +107,7 @@ class Wal implements LogStorage {
 
   compact(index: LogIndex): void {
     invariant(index <= (this.snapshots.latest?.index ?? 0), 'only what a snapshot covers may be let go of');
-    if (index <= this.#compactTo) return;
+    if (index <= this.#compactTo || this.#closed !== undefined) return;
     this.#compactTo = index;
     this.#segmentIsFull ||= this.#writer.bytes >= this.#maxSegmentBytes * WORTH_FREEING;
     this.#free();
@@ -177,23 +178,16 @@ class Wal implements LogStorage {
   async #beginSegment(): Promise<void> {
     this.#segmentIsFull = false;
     await this.#writer.begin(this.#writer.number + 1, this.#tail);
-    this.#retention.begin(this.#writer.number, this.#tail.last?.index);
+    const { last } = this.#tail;
+    this.#retention.begin(this.#writer.number, isKnown(last) ? last.index : undefined);
   }
 
-  /** Removes segments that are needed no longer, the oldest first, beside the writing. */
+  /** Removes segments that are needed no longer, beside the writing. */
   #free(): void {
-    if (this.#removal !== undefined || this.#removalFailure !== undefined) return;
-    if (this.#phase === 'failed' || this.#closed !== undefined) return;
-    if (this.#retention.oldestFree(this.#compactTo) === undefined) return;
-    const number = this.#retention.oldestFree(
-      compactableTo(this.#compactTo, [...this.#group, ...this.#queue]),
-    );
-    if (number === undefined) return;
-    this.#removal = removeSegment(this.#folder, number).then(
+    if (this.#removal !== undefined || this.#nextFree() === undefined) return;
+    this.#removal = this.#removeFree().then(
       () => {
         this.#removal = undefined;
-        this.#retention.removeOldest();
-        this.#free();
       },
       (error: unknown) => {
         this.#removal = undefined;
@@ -201,6 +195,20 @@ class Wal implements LogStorage {
         if (this.#phase === 'idle') this.#fail(this.#removalFailure);
       },
     );
+  }
+
+  async #removeFree(): Promise<void> {
+    for (let number = this.#nextFree(); number !== undefined; number = this.#nextFree()) {
+      await removeSegment(this.#folder, number);
+      this.#retention.removeOldest();
+    }
+  }
+
+  /** The oldest segment, if it is needed no longer. */
+  #nextFree(): number | undefined {
+    if (this.#phase === 'failed' || this.#removalFailure !== undefined) return undefined;
+    if (this.#retention.oldestFree(this.#compactTo) === undefined) return undefined;
+    return this.#retention.oldestFree(compactableTo(this.#compactTo, [...this.#group, ...this.#queue]));
   }
 
   /** What the kernel did with the pages is not known any more: never try again (ATC'20). */

@@ -13,8 +13,10 @@ interface Sector {
  * disk happened to get to that sector first.
  */
 export class LossyFiles {
-  readonly #opened: WalFile[] = [];
+  readonly #opened = new Set<WalFile>();
   #cached: Sector[] = [];
+  /** Syncs that began before the power went: the disk gets to the end of them. */
+  readonly #flushing = new Set<Promise<void>>();
   #syncsLeft: number;
   #onStalled: () => void = () => undefined;
   /** Resolves when a sync is asked for that will never be answered. */
@@ -29,7 +31,7 @@ export class LossyFiles {
 
   readonly open: OpenWalFile = async (path) => {
     const file = await openWalFile(path);
-    this.#opened.push(file);
+    this.#opened.add(file);
     return {
       write: (bytes, position, done) => {
         this.#cached.push(...sectorsOf(file, bytes, position));
@@ -40,10 +42,16 @@ export class LossyFiles {
         this.#syncsLeft -= 1;
         const written = this.#cached.filter((sector) => sector.file === file);
         this.#cached = this.#cached.filter((sector) => sector.file !== file);
-        writeAll(written, () => setImmediate(() => done(null)));
+        const flushing = new Promise<void>((resolve) => writeAll(written, resolve));
+        this.#flushing.add(flushing);
+        void flushing.then(() => {
+          this.#flushing.delete(flushing);
+          setImmediate(() => done(null));
+        });
       },
       close: async () => {
-        this.#opened.splice(this.#opened.indexOf(file), 1);
+        // The power cut has closed it; its number may be another file's by now.
+        if (!this.#opened.delete(file)) return;
         this.#cached = this.#cached.filter((sector) => sector.file !== file);
         await file.close();
       },
@@ -58,10 +66,13 @@ export class LossyFiles {
   /** The power goes; of the sectors that were not synced, those stay that `survives` picks. */
   async powerCut(survives: () => boolean): Promise<void> {
     this.#syncsLeft = 0;
+    await Promise.all(this.#flushing);
     const kept = this.#cached.filter(() => survives());
     this.#cached = [];
     await new Promise<void>((resolve) => writeAll(kept, resolve));
-    await Promise.all(this.#opened.map((file) => file.close()));
+    const opened = [...this.#opened];
+    this.#opened.clear();
+    await Promise.all(opened.map((file) => file.close()));
   }
 }
 

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -30,7 +29,7 @@ export class Folders {
     // The newest first: segments go oldest first, and some may go while we look.
     const names = readdirSync(folder).filter((name) => !name.startsWith('lock-'));
     for (const name of names.sort().reverse()) {
-      if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name));
+      copyIfThere(join(folder, name), join(copy, name));
     }
     return copy;
   }
@@ -45,6 +44,14 @@ export class Folders {
 
   dispose(): void {
     rmSync(this.#root, { recursive: true, force: true });
+  }
+}
+
+function copyIfThere(from: string, to: string): void {
+  try {
+    copyFileSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
   }
 }
 
