@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { StateMachine } from '../../src/node/port.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import type { ListMachine, Values } from './list-machine.ts';
 import type { FaultKind, Plan } from './plan.ts';
@@ -108,6 +109,24 @@ const worlds: readonly BrokenWorld[] = [
     bugs: { wrapMachine: (id, machine) => (id === 'n1' ? skippingThird(machine) : machine) },
     promise: 'State Machine Safety',
   },
+  {
+    why: 'snapshots that leave something out',
+    bugs: { wrapMachine: (_id, machine) => losingTheLastPiece(machine) },
+    promise: 'Equal states',
+    adjust: (plan) => ({ ...plan, snapshotEveryEntries: 4 }),
+  },
+  {
+    why: 'a machine without its disk that comes back under its old name',
+    bugs: { forgetful: true },
+    promise: 'Terms rise',
+    adjust: (plan) => harsh(changing(plan), ['wipe', 'crash']),
+  },
+  {
+    why: 'clocks that drift further apart than leases allow for',
+    bugs: {},
+    promise: 'Linearizable',
+    adjust: (plan) => drifting(harsh(plan, ['isolate', 'transfer'])),
+  },
 ];
 
 describe('a broken world is found out', () => {
@@ -125,6 +144,39 @@ const asDrawn = (plan: Plan): Plan => plan;
 
 function harsh(plan: Plan, faults: readonly FaultKind[]): Plan {
   return { ...plan, faults, faultEveryMs: { min: 20, max: 300 } };
+}
+
+function changing(plan: Plan): Plan {
+  return { ...plan, changeEveryMs: { min: 20, max: 800 } };
+}
+
+function drifting(plan: Plan): Plan {
+  return {
+    ...plan,
+    leaseReadShare: 1,
+    keys: 1,
+    callEveryMs: { min: 1, max: 20 },
+    nodes: plan.nodes.map((node, at) => ({
+      ...node,
+      config: { ...node.config, leaseReads: true },
+      skew: { ...node.skew, rate: at % 2 === 0 ? 0.3 : 1.7 },
+    })),
+  };
+}
+
+function losingTheLastPiece(machine: ListMachine): StateMachine<Values> {
+  return {
+    apply: (entry) => machine.apply(entry),
+    restore: () => machine.restore(),
+    *capture() {
+      const pieces = machine.capture();
+      let piece = pieces.next();
+      for (let next = pieces.next(); next.done !== true; next = pieces.next()) {
+        yield piece.value;
+        piece = next;
+      }
+    },
+  };
 }
 
 function acceptEverything(message: Message): Message {

@@ -103,7 +103,7 @@ class Run implements World {
       chance: chance.stream('swarm'),
       invariants: () => this.invariants,
       encoding,
-      bugs: { disk: bugs.disk, forge: bugs.forge, wrapMachine: bugs.wrapMachine },
+      bugs: { disk: bugs.disk, forge: bugs.forge, wrapMachine: bugs.wrapMachine, forgetful: bugs.forgetful },
       note,
       count,
     });

@@ -22,6 +22,8 @@ interface Process extends Server {
 export interface SwarmBugs {
   readonly disk: DiskBug | undefined;
   readonly forge: ((message: Message) => Message) | undefined;
+  /** A machine that lost its disk comes back under its old name. */
+  readonly forgetful: boolean | undefined;
   /** Stands between a node and its state machine. */
   readonly wrapMachine: ((id: NodeId, machine: ListMachine) => StateMachine<Values>) | undefined;
 }
@@ -44,7 +46,7 @@ export class SimulatedSwarm {
   readonly network: SimulatedNetwork;
   readonly #options: SwarmOptions;
   readonly #plans: ReadonlyMap<NodeId, NodePlan>;
-  readonly #disks: ReadonlyMap<NodeId, SimulatedDisk>;
+  readonly #disks: Map<NodeId, SimulatedDisk>;
   /** Who may run: the founders and who was let in since, but for those who are gone for good. */
   readonly #living: Set<NodeId>;
   readonly #processes = new Map<NodeId, Process>();
@@ -100,7 +102,8 @@ export class SimulatedSwarm {
   /** The machine is gone with its disk: what is called so will never be heard again. */
   bury(id: NodeId): void {
     this.crash(id);
-    this.#living.delete(id);
+    if (this.#options.bugs.forgetful) this.#disks.set(id, this.#createDisk(id));
+    else this.#living.delete(id);
   }
 
   get running(): readonly NodeId[] {
@@ -226,6 +229,8 @@ export class SimulatedSwarm {
   }
 
   #onStopped(id: NodeId, error: Error): void {
+    // What a check found amid a step stops the node, too, and is thrown on.
+    if (error instanceof Violation) return;
     if (!this.#failing.has(id)) {
       throw new Violation('Never stops by itself', `${id} stopped: ${error.message}`);
     }
