@@ -154,8 +154,6 @@ function drifting(plan: Plan): Plan {
   return {
     ...plan,
     leaseReadShare: 1,
-    keys: 1,
-    callEveryMs: { min: 1, max: 20 },
     nodes: plan.nodes.map((node, at) => ({
       ...node,
       config: { ...node.config, leaseReads: true },

@@ -174,7 +174,7 @@ describe('each promise of the paper is watched', () => {
     },
     {
       why: 'a leader by votes that two of three disks do not know of',
-      promise: /^Durable votes: n1 leads term 3 by the disks of 1 of 3/,
+      promise: /^Durable votes: n1 leads term 3 without a majority of disks/,
       act({ nodes: [n1, n2, n3], forgetful, check }) {
         n1.as('leader', 3);
         forgetful.add(n2.id).add(n3.id);
@@ -274,7 +274,7 @@ describe('each promise of the paper is watched', () => {
     },
     {
       why: 'committed on one disk of three',
-      promise: /^Committed is durable: n1 committed entry 1, which is on the disks of 1 of 3/,
+      promise: /^Committed is durable: n1 committed entry 1, which is not on the disks of a majority/,
       act({ nodes: [n1, n2], forgetful, check }) {
         n1.write('1:a').commit(1);
         n2.write('1:a');
