@@ -1,4 +1,4 @@
-import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { type Configuration, isJoint } from '../protocol/state.ts';
 
@@ -17,11 +17,13 @@ export type MembershipErrorCode = Extract<
 >;
 
 /** Why a change makes no configuration. */
-export class MembershipError extends SwarmError {
-  declare readonly code: MembershipErrorCode;
+export class MembershipError extends Error {
+  override readonly name = 'MembershipError';
+  readonly code: MembershipErrorCode;
 
   constructor(code: MembershipErrorCode, message: string) {
-    super(code, message);
+    super(message);
+    this.code = code;
   }
 }
 

@@ -23,7 +23,7 @@ const LEVELS: Partial<Record<TaskCommand['kind'], number>> = {
 };
 
 /** What this release understands. */
-export const LATEST_LEVEL = ANNOUNCE_LEVEL;
+export const LATEST_LEVEL = 2;
 
 /**
  * False for a command that some member may not know yet: it is then no command to anybody, so that members of

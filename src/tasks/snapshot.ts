@@ -121,10 +121,17 @@ function* pieces(
 
 /** MessagePack's list of 32-bit length: what is packed already is put behind each other. */
 function joined(section: string, items: readonly Uint8Array[]): Uint8Array {
-  const head = Buffer.alloc(LIST_HEAD_BYTES);
-  head[0] = LIST_32;
-  head.writeUInt32BE(items.length + 1, 1);
-  return Buffer.concat([head, packr.pack(section), ...items]);
+  const parts = [packr.pack(section).slice(), ...items];
+  const piece = new Uint8Array(LIST_HEAD_BYTES + parts.reduce((sum, part) => sum + part.length, 0));
+  const view = new DataView(piece.buffer);
+  view.setUint8(0, LIST_32);
+  view.setUint32(1, parts.length);
+  let at = LIST_HEAD_BYTES;
+  for (const part of parts) {
+    piece.set(part, at);
+    at += part.length;
+  }
+  return piece;
 }
 
 const LIST_32 = 0xdd;
