@@ -59,7 +59,7 @@ const FORMAT = 1;
 /** An answer kept in a session is the deepest part, at 9. */
 const MAX_DEPTH = 12;
 /** Items are gathered up to here; the last one may reach a little further. */
-const PIECE_BYTES = MAX_SNAPSHOT_PIECE_BYTES / 4;
+const PIECE_BYTES = MAX_SNAPSHOT_PIECE_BYTES / 16;
 
 // A field that is undefined stays a field: the running hash folds names too.
 const packr = new Packr({
