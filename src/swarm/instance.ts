@@ -135,6 +135,8 @@ export class Instance {
     const { id, folder, name, onRemoved } = this.#options;
     if (this.#isMember(id)) return;
     noteRemoval(folder, name);
+    // First the node: whatever the worker has to report would wait for a leader that does not come any more.
+    await this.#required().stop('hand-over');
     await this.#worker.dismiss();
     onRemoved?.();
   }

@@ -25,14 +25,17 @@ export interface History {
 
 /**
  * Reads the logs of all nodes, holds them against each other, and replays what a majority of the voters
- * has on disk.
+ * has on disk: those that the swarm was founded with, unless they have changed.
  */
-export async function readHistory(folder: SwarmFolder): Promise<History> {
+export async function readHistory(
+  folder: SwarmFolder,
+  { voters: changed }: { readonly voters?: readonly string[] } = {},
+): Promise<History> {
   const { clusterId, nodes } = loadRoster(folder);
   const logs = await Promise.all(
     nodes.map(async ({ id, voter }) => {
       const owner = { clusterId: clusterId as ClusterId, nodeId: id as NodeId };
-      return { id, voter, entries: await readLog(folder, owner) };
+      return { id, voter: changed?.includes(id) ?? voter, entries: await readLog(folder, owner) };
     }),
   );
   const voters = logs.filter(({ voter }) => voter);
