@@ -18,7 +18,12 @@ export interface Found extends Endpoint {
 export async function runFolder(project: Project): Promise<SwarmFolder> {
   return eventually('a run to lay out its folder', () => {
     const runs = join(project.state, 'runs');
-    const latest = existsSync(runs) ? readdirSync(runs).sort().at(-1) : undefined;
+    const names = existsSync(runs) ? readdirSync(runs) : [];
+    // A folder gets its name when all is in it; before that it is a draft.
+    const latest = names
+      .filter((name) => !name.endsWith('.draft'))
+      .sort()
+      .at(-1);
     const folder = latest === undefined ? undefined : swarmFolder(join(runs, latest));
     return folder !== undefined && existsSync(folder.roster) ? folder : undefined;
   });
