@@ -101,8 +101,12 @@ test('a removed instance ends for good, is not started by the next "up", and can
   const { id: coordinator } = await coordinatorOf(folder);
   const [removed = ''] = idsOf(folder).filter((id) => id !== coordinator);
   const { pid } = await lifeOf(folder, removed);
+  const watch = project.start(['status', '--watch', '--interval', '200ms']);
+  await eventually('the first look', () => watch.stdout().includes(`${removed} follower`));
   expect(await change(project, 'remove', removed)).toMatchObject({ learners: [] });
   await eventually('its process to end', () => !project.processes().includes(pid));
+  await eventually('whoever watches to see it', () => watch.stdout().includes(`${removed} down, no member`));
+  watch.signal('SIGINT');
   const supervisorLog = (): string => readFileSync(join(folder.supervisor, 'supervisor.log'), 'utf8');
   await eventually('the report', () =>
     supervisorLog().includes(`instance ${removed} was removed from the swarm`),
