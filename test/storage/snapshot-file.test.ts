@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clusterId, nodeId } from '../../src/protocol/ids.ts';
@@ -90,6 +91,13 @@ describe('a snapshot file', () => {
   ])('is damaged though every frame is sound: $why', ({ order }) => {
     const bytes = Buffer.concat(order.map((frame) => frame ?? Buffer.alloc(0)));
     expect(() => read(bytes)).toThrow(DAMAGED);
+  });
+
+  test('is damaged when its trailer counts other pieces than there are', () => {
+    const counted = Buffer.from(trailer ?? Buffer.alloc(0));
+    counted.writeUInt32LE(STATE.length + 1, 9);
+    counted.writeUInt32LE(crc32(counted.subarray(8)), 4);
+    expect(() => read(Buffer.concat([...frames.slice(0, -1), counted]))).toThrow(DAMAGED);
   });
 
   test('of another cluster is foreign', () => {
