@@ -5,6 +5,8 @@ const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 export default defineConfig({
   test: {
+    // The runner leaves a core idle otherwise, which on two cores is half of the machine.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
