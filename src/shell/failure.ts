@@ -1,7 +1,7 @@
 import type { Millis } from '../protocol/ids.ts';
-import type { BashEnd } from './bash.ts';
+import type { ProgramEnd } from './program.ts';
 
-/** Why a script did not do its work. */
+/** Why a program did not do its work. */
 interface Failure {
   readonly outcome: 'failed' | 'timed-out' | 'cancelled';
   /** Undefined when it did not end by itself. */
@@ -10,8 +10,8 @@ interface Failure {
   readonly reason: string;
 }
 
-/** Undefined when the script ended with 0: all went well. `timeoutMs`: what it was given. */
-export function failureOf(end: BashEnd, timeoutMs: Millis): Failure | undefined {
+/** Undefined when the program ended with 0: all went well. `timeoutMs`: what it was given. */
+export function failureOf(end: ProgramEnd, timeoutMs: Millis): Failure | undefined {
   switch (end.kind) {
     case 'exited':
       if (end.exitCode === 0) return undefined;

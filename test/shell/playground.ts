@@ -2,7 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type BashResult, type BashRun, runBash } from '../../src/shell/bash.ts';
+import { type BashRun, runBash } from '../../src/shell/bash.ts';
+import type { ProgramResult } from '../../src/shell/program.ts';
 
 /** A folder that goes with the test. */
 export function ownFolder(): string {
@@ -14,7 +15,7 @@ export function ownFolder(): string {
 export const PATH = '/usr/local/bin:/usr/bin:/bin';
 
 /** Runs a script with nothing but a PATH, in `/`, for as long as it takes. */
-export function bash(script: string, changed: Partial<BashRun> = {}): Promise<BashResult> {
+export function bash(script: string, changed: Partial<BashRun> = {}): Promise<ProgramResult> {
   return runBash({
     script,
     environment: { PATH },
