@@ -86,7 +86,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
 }
 
 /** It may end without having read all, or anything: that is its own affair. */
-function feed(stdin: Child['stdin'], input: string): void {
+function feed(stdin: NodeJS.WritableStream | null | undefined, input: string): void {
   stdin?.on('error', () => undefined);
   stdin?.end(input);
 }
@@ -158,7 +158,6 @@ function listen({ stdout, stderr }: Child, run: Pick<ProgramRun, 'onOutput' | 'o
 interface Child
   extends PromiseLike<{ readonly failed: boolean; readonly shortMessage?: string | undefined }> {
   readonly pid?: number | undefined;
-  readonly stdin?: (NodeJS.WritableStream & { destroy(): void }) | null | undefined;
   readonly stdout: NodeJS.ReadableStream & { destroy(): void };
   readonly stderr: NodeJS.ReadableStream & { destroy(): void };
   once(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
@@ -192,8 +191,6 @@ async function settle(run: ProgramRun, child: Child, hearing: Hearing): Promise<
   await groupEnd(pid, grace);
   signalGroup(pid, 'SIGKILL');
   groups.delete(pid);
-  // Somebody who left the group may hold the other end, and never read it.
-  child.stdin?.destroy();
   await drain(child, hearing);
   return stopped === undefined ? exit : { kind: stopped.kind };
 }
