@@ -24,7 +24,7 @@ const WANTED = [
   ...['change ok', 'change CHANGE_IN_FLIGHT', 'change OUTCOME_UNKNOWN', 'removals learned'],
 ];
 
-describe('the node loop over a faulty world', () => {
+describe('the node loop over a faulty world, members changing in it (pitfall 21)', () => {
   const totals = new Map<string, number>();
   const parts = Array.from({ length: PARTS }, (_, part) => ({ from: START + (part * SEEDS) / PARTS }));
 

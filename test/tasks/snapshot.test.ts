@@ -26,7 +26,7 @@ function furnished(): Log {
 const piecesOf = (machine: TaskMachine): Uint8Array[] => [...iterated(machine.capture())];
 
 describe('a snapshot of the task log', () => {
-  test('holds something of everything', () => {
+  test('holds something of everything, its index included (pitfall 25)', () => {
     const { machine } = furnished();
     const again = restored(piecesOf(machine));
     expect([...again.tasks]).toEqual([...machine.tasks]);
@@ -40,6 +40,7 @@ describe('a snapshot of the task log', () => {
       machine.settings,
       machine.stateHash,
     ]);
+    expect(again.appliedIndex).toBe(machine.appliedIndex);
     expect(bytesOf(again)).toBe(bytesOf(machine));
   });
 
