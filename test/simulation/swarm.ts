@@ -3,6 +3,7 @@ import type { NodeStatus, StateMachine } from '../../src/node/port.ts';
 import { clusterId, type NodeId } from '../../src/protocol/ids.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { configuration } from '../../src/protocol/state.ts';
+import { PROTOCOLS } from '../../src/transport/protocol.ts';
 import type { Chance } from './chance.ts';
 import type { Count, Server } from './clients.ts';
 import { type DiskBug, SimulatedDisk } from './disk.ts';
@@ -39,6 +40,8 @@ export interface SwarmOptions {
   readonly count: Count;
 }
 
+/** Share of the ends of a process that an operator uses. */
+const UPGRADED_IN_A_PAUSE = 0.3;
 const SIMULATED = clusterId('simulated');
 
 /** The nodes of a run: machines with a disk each, on which processes come and go. */
@@ -50,6 +53,9 @@ export class SimulatedSwarm {
   /** Who may run: the founders and who was let in since, but for those who are gone for good. */
   readonly #living: Set<NodeId>;
   readonly #processes = new Map<NodeId, Process>();
+  /** Machines that run the former release. */
+  readonly #former: Set<NodeId>;
+  readonly #upgrades: Chance;
   /** Processes whose disk will refuse them. */
   readonly #failing = new Set<NodeId>();
   readonly #stopFailures: unknown[] = [];
@@ -61,8 +67,12 @@ export class SimulatedSwarm {
     this.#plans = new Map(plan.nodes.map((node) => [node.id, node]));
     this.#living = new Set(plan.nodes.filter(({ isSpare }) => !isSpare).map(({ id }) => id));
     this.#disks = new Map(plan.nodes.map(({ id }) => [id, this.#createDisk(id)]));
+    this.#former = new Set(plan.formerRelease);
+    this.#upgrades = chance.stream('upgrades');
+    if (plan.formerRelease.length > 0) options.count('swarms of two releases', 1);
     this.network = new SimulatedNetwork({
       time,
+      protocolOf: (id) => (this.#former.has(id) ? PROTOCOLS.max - 1 : PROTOCOLS.max),
       chance: chance.stream('network'),
       encoding,
       forge: bugs.forge,
@@ -207,6 +217,20 @@ export class SimulatedSwarm {
     if (this.#stopFailures.length > 0) throw this.#stopFailures.shift();
   }
 
+  /** The last of the former release go down, and come back as the others are. */
+  upgradeAll(): void {
+    for (const id of [...this.#former]) {
+      this.crash(id);
+      this.#upgrade(id);
+    }
+  }
+
+  #upgrade(id: NodeId): void {
+    if (!this.#former.delete(id)) return;
+    this.#options.note(id, 'is upgraded');
+    this.#options.count('upgrade', 1);
+  }
+
   pause(id: NodeId): void {
     if (!this.#processes.has(id)) return;
     this.#options.note(id, 'is paused');
@@ -252,6 +276,7 @@ export class SimulatedSwarm {
     this.network.crash(id);
     this.disk(id).crash();
     this.#options.invariants().onEnded(id);
+    if (this.#former.has(id) && this.#upgrades.happens(UPGRADED_IN_A_PAUSE)) this.#upgrade(id);
   }
 }
 
