@@ -3,6 +3,7 @@ import type { NodeStatus, StateMachine } from '../../src/node/port.ts';
 import { clusterId, type NodeId } from '../../src/protocol/ids.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { configuration } from '../../src/protocol/state.ts';
+import { holdsLease } from '../../src/raft/reads.ts';
 import { PROTOCOLS } from '../../src/transport/protocol.ts';
 import type { Chance } from './chance.ts';
 import type { Count, Server } from './clients.ts';
@@ -137,6 +138,16 @@ export class SimulatedSwarm {
     const disk = this.#disks.get(id);
     if (disk === undefined) throw new Error(`no disk of ${id}`);
     return disk;
+  }
+
+  /** Who would answer a read on its lease just now, by its own clock. */
+  get leaseHolders(): readonly NodeId[] {
+    return this.running.filter((id) => {
+      const core = this.#processes.get(id)?.node.inspect();
+      const plan = this.#plans.get(id);
+      if (core?.role.kind !== 'leader' || plan === undefined) return false;
+      return holdsLease(core, core.role, createNodeClock(this.#options.time, id, plan.skew).now());
+    });
   }
 
   /** Starts a process on the disk of `id`. Nothing happens when one runs. */
