@@ -98,6 +98,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     host: roster.host ?? '127.0.0.1',
     port: member.port,
     resolve: async (peer) => addresses.find(peer),
+    leastLevel: () => machine.level,
     random: Math.random,
     onClient: (connection) => {
       if (service === undefined) throw new SwarmError('BUSY', `${id} is starting`);

@@ -3,6 +3,7 @@ import type { AgentDefinition } from '../agents/definition.ts';
 import { MAX_LOCAL_INSTANCES } from '../protocol/limits.ts';
 import type { ProjectFolder } from '../swarm/layout.ts';
 import type { Roster } from '../swarm/roster.ts';
+import { warnOfExposure } from './exposure.ts';
 import { collect, parseInteger, parseTime } from './options.ts';
 
 /** Options of the two commands that make a swarm: `run` and `up`. */
@@ -10,6 +11,7 @@ export interface FoundingOptions {
   readonly agents?: number;
   readonly agentFile?: readonly string[];
   readonly executor: string;
+  readonly host?: string;
   readonly port: number;
   readonly lease: number;
   readonly requireHooks?: true;
@@ -28,6 +30,10 @@ export function foundingOptions(): Option[] {
       "agent markdown; may be given several times (default: the package's raft-manager)",
     ).argParser(collect),
     new Option('--executor <kind>', 'who does the work').choices(['command']).default('command'),
+    new Option(
+      '--host <address>',
+      'address of this machine at which members elsewhere reach the instances (default: only this machine does)',
+    ),
     new Option('--port <port>', 'first of consecutive ports; 0 for any free ones')
       .argParser(parseInteger(0, 65_535))
       .default(0),
@@ -49,11 +55,13 @@ export async function planFromOptions(
     name,
     definitions,
     instances: options.agents ?? Math.max(DEFAULT_INSTANCES, definitions.length),
+    ...(options.host === undefined ? {} : { host: options.host }),
     port: options.port,
     workspace: project.project,
     requireHooks: options.requireHooks === true,
     leaseMs: options.lease,
   });
+  if (options.host !== undefined) warnOfExposure(options.host);
   await announceHooks(definitions, options);
   return roster;
 }

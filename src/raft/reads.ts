@@ -1,4 +1,4 @@
-import type { NodeId } from '../protocol/ids.ts';
+import type { Millis, NodeId } from '../protocol/ids.ts';
 import type { ReadRequest, ReadResponse } from '../protocol/message.ts';
 import { type Core, hasCommittedInTerm, type Leader } from './core.ts';
 import type { ReadTrust } from './effects.ts';
@@ -14,7 +14,8 @@ interface ReadWanted {
 export function requestRead(core: Core, context: number, trust: ReadTrust): void {
   if (core.role.kind === 'leader') {
     const wanted = { context, from: core.id };
-    if (trust === 'lease' && holdsLease(core, core.role)) answer(core, wanted, core.log.commitIndex);
+    if (trust === 'lease' && holdsLease(core, core.role, core.now))
+      answer(core, wanted, core.log.commitIndex);
     else admitRead(core, core.role, wanted);
   } else if (core.role.kind === 'follower' && core.role.leaderId !== undefined) {
     const to = core.role.leaderId;
@@ -54,14 +55,14 @@ function admitRead(core: Core, leader: Leader, wanted: ReadWanted): void {
  *
  * Not while a hand-over is under way, nor ever in a term in which one was: its target passes the promise.
  */
-function holdsLease(core: Core, leader: Leader): boolean {
+export function holdsLease(core: Readonly<Core>, leader: Leader, now: Millis): boolean {
   const { leaseReads, electionTimeoutMinMs, clockDriftPercent } = core.config;
   if (!leaseReads || leader.transfer !== undefined || leader.gaveAway || !hasCommittedInTerm(core))
     return false;
   const confirmedAt = quorumValue(core.membership, (id) =>
-    id === core.id ? core.now : (leader.contacts.get(id)?.confirmedAt ?? Number.NEGATIVE_INFINITY),
+    id === core.id ? now : (leader.contacts.get(id)?.confirmedAt ?? Number.NEGATIVE_INFINITY),
   );
-  return core.now < confirmedAt + electionTimeoutMinMs * (1 - clockDriftPercent / 100);
+  return now < confirmedAt + electionTimeoutMinMs * (1 - clockDriftPercent / 100);
 }
 
 /** Releases every read whose round a quorum has answered: at that time nobody else led. */

@@ -9,6 +9,8 @@ export interface FoundingPlan {
   readonly name: string;
   readonly definitions: readonly AgentDefinition[];
   readonly instances: number;
+  /** What they listen on; default: loopback. */
+  readonly host?: string;
   /** First of as many consecutive ports; 0: any free ones. */
   readonly port: number;
   readonly workspace: string;
@@ -52,6 +54,7 @@ export function planSwarm(plan: FoundingPlan): Roster {
     requireHooks: plan.requireHooks,
     leaseMs: plan.leaseMs,
     nodes: withSomebodyToElect(nodes),
+    ...(plan.host === undefined ? {} : { host: plan.host }),
   };
 }
 

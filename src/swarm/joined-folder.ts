@@ -6,7 +6,7 @@ import { DEFAULT_LEASE_MS } from '../protocol/limits.ts';
 import { findSwarm } from './discovery.ts';
 import { findEndpoint } from './endpoint.ts';
 import type { ProjectFolder, SwarmFolder } from './layout.ts';
-import { createSwarm, loadRoster, loadToken, type Roster } from './roster.ts';
+import { createSwarm, loadRoster, loadToken, type Roster, updateRoster, updateToken } from './roster.ts';
 
 /** How an instance wants to join a swarm. */
 export interface JoinPlan {
@@ -15,8 +15,8 @@ export interface JoinPlan {
   readonly seeds: readonly string[];
   /** The swarm's secret; absent: that of this project's swarm. */
   readonly token?: string;
-  readonly host: string;
-  readonly port: number;
+  /** Where it is to listen; absent: as before, at first on loopback and any free port. */
+  readonly listen?: { readonly host: string; readonly port: number };
   readonly voter: boolean;
   readonly requireHooks: boolean;
 }
@@ -26,6 +26,7 @@ export interface JoinedFolderOptions extends JoinPlan {
   readonly project: ProjectFolder;
 }
 
+const LOOPBACK = { host: '127.0.0.1', port: 0 };
 const HEALTH_TIMEOUT_MS = 5_000;
 
 /**
@@ -35,7 +36,7 @@ const HEALTH_TIMEOUT_MS = 5_000;
  * @throws SwarmError NOT_RUNNING when no node answers; UNAUTHORIZED without a token.
  */
 export async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Promise<void> {
-  const { name, definition, project, host, port, voter, requireHooks } = options;
+  const { name, definition, project, listen = LOOPBACK, voter, requireHooks } = options;
   const seeds = options.seeds.length > 0 ? options.seeds : seedsOf(findSwarm(project));
   const swarm = await askSwarm(seeds);
   const roster: Roster = {
@@ -53,14 +54,58 @@ export async function foundJoinedFolder(root: string, options: JoinedFolderOptio
         agent: definition.name,
         agentFile: definition.source.path,
         voter,
-        port,
+        port: listen.port,
         ...electionTraits(definition),
       },
     ],
     seeds: [...seeds],
-    host,
+    host: listen.host,
   };
   createSwarm(root, roster, options.token ?? tokenHere(project, swarm.clusterId));
+}
+
+/**
+ * Takes over what is said anew of an instance that has joined before: where it listens, where the others are, as
+ * what it works.
+ *
+ * @throws SwarmError DATA_FOREIGN when the nodes that are named belong to another swarm.
+ */
+export async function refreshJoinedFolder(
+  folder: SwarmFolder,
+  { definition, listen, name, project, requireHooks, seeds, token, voter }: JoinedFolderOptions,
+): Promise<void> {
+  const before = loadRoster(folder);
+  if (seeds.length > 0) await checkSameSwarm(seeds, before.clusterId, name);
+  const here = swarmOf(project);
+  const near = here !== undefined && loadRoster(here).clusterId === before.clusterId ? seedsOf(here) : [];
+  const latest = [seeds, near, before.seeds ?? []].find((urls) => urls.length > 0) ?? [];
+  const nodes = before.nodes.map((node) => ({
+    ...node,
+    ...electionTraits(definition),
+    agent: definition.name,
+    agentFile: definition.source.path,
+    voter,
+    port: listen?.port ?? node.port,
+  }));
+  const host = listen?.host ?? before.host ?? LOOPBACK.host;
+  updateRoster(folder, { ...before, nodes, requireHooks, seeds: [...latest], host });
+  if (token !== undefined) updateToken(folder, token);
+}
+
+/** Where nobody answers there is nothing to compare: it waits for the others as it would after any start. */
+async function checkSameSwarm(seeds: readonly string[], clusterId: string, name: string): Promise<void> {
+  let swarm: Swarm;
+  try {
+    swarm = await askSwarm(seeds);
+  } catch (error) {
+    if (error instanceof SwarmError && error.code === 'NOT_RUNNING') return;
+    throw error;
+  }
+  if (swarm.clusterId === clusterId) return;
+  throw new SwarmError(
+    'DATA_FOREIGN',
+    `${name} of this state folder belongs to another swarm than ${seeds.join(', ')}; choose another --name or --dir`,
+  );
 }
 
 function seedsOf(folder: SwarmFolder): readonly string[] {

@@ -72,8 +72,8 @@ export function createSwarm(
   token: string = randomBytes(32).toString('base64url'),
 ): SwarmFolder {
   const draft = swarmFolder(`${root}.${process.pid}.draft`);
-  writeWhole(draft.token, token, 0o600);
-  writeWhole(draft.roster, `${JSON.stringify(schema.parse(roster), undefined, 2)}\n`, 0o600);
+  updateToken(draft, token);
+  updateRoster(draft, roster);
   if (roster.seeds === undefined) for (const node of roster.nodes) foundIdentity(draft, node.id as NodeId);
   try {
     renameSync(draft.root, root);
@@ -84,6 +84,15 @@ export function createSwarm(
     throw new SwarmError('ALREADY_RUNNING', message);
   }
   return swarmFolder(root);
+}
+
+/** What is no matter of the log may change between two starts. */
+export function updateRoster(folder: SwarmFolder, roster: Roster): void {
+  writeWhole(folder.roster, `${JSON.stringify(schema.parse(roster), undefined, 2)}\n`, 0o600);
+}
+
+export function updateToken(folder: SwarmFolder, token: string): void {
+  writeWhole(folder.token, token, 0o600);
 }
 
 export function newClusterId(): string {

@@ -147,7 +147,11 @@ export class TaskMachine {
     };
   }
 
-  /** Never throws for what is in an entry: a command that makes no sense is refused on every replica alike. */
+  /**
+   * Never throws for what is in an entry, but one: a command that makes no sense is refused on every replica alike.
+   *
+   * @throws SwarmError WRONG_PROTOCOL when the log goes on with commands of a later release. The machine is of no use then.
+   */
   apply(entry: Entry): ApplyResult {
     invariant(entry.index > this.#appliedIndex, `entry ${entry.index} comes after ${this.#appliedIndex}`);
     this.#appliedIndex = entry.index;

@@ -1,3 +1,4 @@
+import { SwarmError } from '../protocol/errors.ts';
 import { MAX_INSTANCES } from '../protocol/limits.ts';
 import { accept, type Change, dropInstance, refuse } from './change.ts';
 import type {
@@ -35,12 +36,26 @@ export function isKnownAt(level: number, kind: TaskCommand['kind']): boolean {
 
 export function raiseLevel(change: Change, { level }: RaiseLevelCommand): TaskResult<'raise-level'> {
   const { state, hash, events } = change;
+  checkLevel(level);
   if (level > state.level) {
     state.level = level;
     hash.integer(level);
     events.push({ type: 'level', level });
   }
   return accept({ level: state.level });
+}
+
+/**
+ * Whoever went on past a level that it does not know would call commands malformed that the others carry out.
+ *
+ * @throws SwarmError WRONG_PROTOCOL
+ */
+export function checkLevel(level: number): void {
+  if (level <= LATEST_LEVEL) return;
+  throw new SwarmError(
+    'WRONG_PROTOCOL',
+    `the log is at level ${level}, and this release knows up to ${LATEST_LEVEL}: install the release that the other nodes run`,
+  );
 }
 
 /** A node that was wiped and comes again gets another id: what it had promised under the old one is forgotten. */

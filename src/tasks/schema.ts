@@ -4,6 +4,7 @@ import * as limits from '../protocol/limits.ts';
 import { clip } from './clip.ts';
 import type { Envelope, HookRecord, TaskCommand } from './command.ts';
 import { normalisePattern } from './glob.ts';
+import { LATEST_LEVEL } from './member.ts';
 
 /**
  * What a client may send, checked once where it enters. The machine applies what is in the log with a
@@ -160,7 +161,7 @@ const taskCommand: z.ZodType<TaskCommand> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('enrol'), name: memberName }),
   z.strictObject({ kind: z.literal('announce'), memberId: id, url: memberUrl }),
   z.strictObject({ kind: z.literal('retire'), memberId: id }),
-  z.strictObject({ kind: z.literal('raise-level'), level: index }),
+  z.strictObject({ kind: z.literal('raise-level'), level: index.max(LATEST_LEVEL) }),
   z.strictObject({ kind: z.literal('checkpoint'), full: z.boolean().default(false) }),
 ]);
 

@@ -3,6 +3,7 @@ import { SwarmError } from '../protocol/errors.ts';
 import { MAX_SNAPSHOT_PIECE_BYTES } from '../protocol/limits.ts';
 import type { ResultValues, TaskResult } from './command.ts';
 import { RunningHash } from './hash.ts';
+import { checkLevel } from './member.ts';
 import {
   emptyState,
   type Instance,
@@ -204,6 +205,7 @@ function readHeader(value: unknown): Header {
   }
   if (typeof header.hash !== 'string' || typeof header.counts !== 'object')
     throw damaged('its header is cut');
+  checkLevel(header.level ?? 1);
   return header as Header;
 }
 

@@ -27,7 +27,7 @@ export function addressesOf(
   const own = WILDCARDS.has(host) ? [] : [host];
   const [first, ...others] = [...advertised, ...own].map(addressOf);
   if (first !== undefined) return [first, ...others];
-  const message = `"${host}" means every address of this machine, and others cannot dial that; advertise one of them, or a name`;
+  const message = `"${host}" means every address of this machine, and others cannot dial that; name one of its addresses`;
   throw new SwarmError('BAD_INPUT', message, { host });
 }
 

@@ -81,6 +81,8 @@ export interface Expected {
   readonly kind: LinkKind;
   /** Why nobody of that id is wanted on this link; undefined for "welcome". Asked last, when the secret was right. */
   readonly objection: (nodeId: NodeId) => string | undefined;
+  /** The level of the log, below which nobody could follow it; absent: whatever the other end knows will do. */
+  readonly leastLevel?: () => number;
 }
 
 /**
@@ -98,8 +100,14 @@ export function refusalOf(hello: Hello, ours: Identity, expected: Expected): Swa
     return new SwarmError('MALFORMED', `a hello for a ${expected.kind} link was expected`);
   }
   const objection = expected.objection(hello.nodeId);
-  if (objection === undefined) return undefined;
-  return new SwarmError('UNKNOWN_NODE', objection, { nodeId: hello.nodeId });
+  if (objection !== undefined) return new SwarmError('UNKNOWN_NODE', objection, { nodeId: hello.nodeId });
+  const least = expected.leastLevel?.() ?? 1;
+  return hello.level < least ? tooOld(hello, least) : undefined;
+}
+
+function tooOld({ nodeId, level, version }: Hello, least: number): SwarmError {
+  const message = `the log is at level ${least}, and release ${version} of ${nodeId} knows up to ${level}: upgrade that node`;
+  return new SwarmError('WRONG_PROTOCOL', message, { nodeId, level, least });
 }
 
 /** In constant time: hashing first makes the lengths equal too. */

@@ -29,6 +29,8 @@ export interface PeerLinkOptions {
   readonly ours: Identity;
   /** Asked before each attempt: a restarted peer has another port. `undefined`: not known yet. */
   readonly resolve: (peer: NodeId) => Promise<string | undefined>;
+  /** The level of the log: a peer of a release that knows less could not follow it. */
+  readonly leastLevel: () => number;
   /** In [0, 1); spreads the attempts of many nodes. */
   readonly random: () => number;
   /** Unsent bytes at which the peer counts as too slow, and the link is dropped. */
@@ -132,7 +134,7 @@ export class PeerLink {
   }
 
   private connect(): void {
-    const { peer, ours, resolve } = this.options;
+    const { peer, ours, resolve, leastLevel } = this.options;
     const attempt: LinkState = { kind: 'resolving' };
     this.state = attempt;
     const objection = (id: NodeId): string | undefined =>
@@ -140,7 +142,7 @@ export class PeerLink {
     const withUrl = (url: string | undefined): void => {
       if (this.state !== attempt) return;
       if (url === undefined) return this.retryLater();
-      const expected = { kind: 'peer', objection } as const;
+      const expected = { kind: 'peer', objection, leastLevel } as const;
       const cancel = dial({ url, ours, expected }, (outcome) => {
         if (this.state.kind !== 'dialling' || this.state.cancel !== cancel) return;
         if (outcome.ok) return this.goUp(outcome.value);

@@ -12,6 +12,7 @@ import type { Transport, TransportListener } from './port.ts';
 export interface PeerNetworkOptions {
   readonly ours: Identity;
   readonly resolve: (peer: NodeId) => Promise<string | undefined>;
+  readonly leastLevel: () => number;
   readonly random: () => number;
   readonly maxBufferedBytes: number;
   readonly onTrouble: (error: SwarmError) => void;

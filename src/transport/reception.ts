@@ -15,6 +15,8 @@ export interface ReceptionOptions {
   readonly identity: Identity;
   readonly guard: Guard;
   readonly network: PeerNetwork;
+  /** The level of the log: a peer of a release that knows less could not follow it. */
+  readonly leastLevel: () => number;
   readonly maxBufferedBytes: number;
   readonly onClient: (connection: ClientConnection) => ClientHandlers;
   readonly onTrouble: (error: SwarmError) => void;
@@ -42,7 +44,7 @@ export function createReception(options: ReceptionOptions): Reception {
       ? undefined
       : `${identity.nodeId} knows no member ${id}: it was removed, or has not joined yet`;
   const expectations: Readonly<Record<LinkKind, Expected>> = {
-    peer: { kind: 'peer', objection: unknownNode },
+    peer: { kind: 'peer', objection: unknownNode, leastLevel: options.leastLevel },
     client: { kind: 'client', objection: () => undefined },
   };
   let isOpen = true;

@@ -25,6 +25,8 @@ export interface TransportServerOptions {
   readonly advertised?: readonly string[];
   /** Where a peer listens now (`ws://host:port`); asked before each attempt to reach it. */
   readonly resolve: (peer: NodeId) => Promise<string | undefined>;
+  /** The level of the log now: peers whose release knows less are refused. Default: 1. */
+  readonly leastLevel?: () => number;
   /** In [0, 1); spreads reconnects. */
   readonly random: () => number;
   /** Called once per accepted client, before its first request is read. */
@@ -63,6 +65,7 @@ const MAX_CONNECTIONS = 2_048;
  */
 export async function openTransportServer(options: TransportServerOptions): Promise<TransportServer> {
   const { identity, host, advertised = [], maxBufferedBytes = MAX_LINK_BUFFERED_BYTES } = options;
+  const { leastLevel = () => 1 } = options;
   const onTrouble = withoutRepeats(options.onTrouble, () => performance.now());
   const addresses = addressesOf(host, advertised);
   const http = createServer({
@@ -75,8 +78,8 @@ export async function openTransportServer(options: TransportServerOptions): Prom
   const port = await listen(http, options);
 
   const guard = createGuard(addresses, port);
-  const network = createPeerNetwork({ ...options, ours: identity, maxBufferedBytes, onTrouble });
-  const reception = createReception({ ...options, guard, network, maxBufferedBytes, onTrouble });
+  const network = createPeerNetwork({ ...options, ours: identity, leastLevel, maxBufferedBytes, onTrouble });
+  const reception = createReception({ ...options, leastLevel, guard, network, maxBufferedBytes, onTrouble });
   http.on('request', (request, response) =>
     answerRequest({ request, response, guard, health: options.health }),
   );

@@ -31,7 +31,7 @@ test.each(HOSTILE_FILES)('$name is refused: $said', ({ name, said }) => {
   expect(answers.get(`${name}.md`)).toEqual({ isLoaded: false, isPolluted: false, said });
 });
 
-test('the process lived through all of them, and nothing was written', () => {
+test('the process lived through all of them, and nothing was written (pitfall 27)', () => {
   expect(exitCode).toBe(0);
   expect(readdirSync(root).sort()).toEqual([...fileNames].sort());
 });

@@ -54,7 +54,7 @@ describe('the text of a task', () => {
     expect(readdirSync(cwd)).toEqual(['said']);
   });
 
-  test('goes to a private file when it is long, which is gone afterwards', async () => {
+  test('goes to a private file when it is long (pitfall 31), which is gone afterwards', async () => {
     const { cwd, sprung } = trap();
     const task = `election; $(touch canary) \`touch canary\`\n${'ß🗳x'.repeat(150_000)}`;
     expect(Buffer.byteLength(task)).toBeGreaterThan(1024 * 1024);
@@ -94,7 +94,7 @@ describe('the text of a task', () => {
   });
 });
 
-describe('the environment of our own process', () => {
+describe('the environment of our own process (pitfall 31)', () => {
   /** Each would run or load something before or within a script that says `ls` and `hello`. */
   const hostile = (canary: string, file: string): Record<string, string> => ({
     BASH_ENV: file,

@@ -113,6 +113,16 @@ describe('options that cannot be met', () => {
       told: /--port 65535 leaves no room for 3 consecutive ports/,
     },
     {
+      why: 'every address, which nobody can dial',
+      args: ['--host', '0.0.0.0'],
+      told: /"0\.0\.0\.0" means every address of this machine.*name one of its addresses/,
+    },
+    {
+      why: 'no address',
+      args: ['--host', 'two words'],
+      told: /"two words" is no host/,
+    },
+    {
       why: 'an option that is none',
       args: ['--agnets', '3'],
       told: /unknown option '--agnets'.*Did you mean --agents/s,

@@ -12,7 +12,7 @@ describe('the coordinator is killed in the middle of two hundred tasks', () => {
   });
 });
 
-test('a coordinator that was paused finds its task done by another, and its word refused', async () => {
+test('a coordinator that was paused finds its task done by another, and its word refused (pitfall 26)', async () => {
   await pauseCoordinator();
 });
 

@@ -63,6 +63,42 @@ test('a voter from elsewhere joins by address and token, and votes once it has c
   await agent.ended;
 });
 
+test('a swarm that is named is reached by that name, by members and by those who join', async () => {
+  const project = openProject();
+  const file = project.write('extra.md', AGENT);
+  await project.run(['up', '--agents', '1', '--host', 'localhost']);
+  const folder = standingFolder(project);
+  const { url } = await coordinatorOf(folder);
+  expect(url).toMatch(/^ws:\/\/localhost:\d+$/);
+  const there = ['agent', file, '--dir', join(project.folder, 'elsewhere')];
+  const credentials = ['--join', url, '--token-file', folder.token];
+  const agent = project.start([...there, ...credentials, '--listen', 'localhost:0']);
+  const id = await joins(agent);
+  expect(agent.stdout()).toMatch(/is up at ws:\/\/localhost:/);
+  expect(await configurationOf(project)).toMatchObject({ learners: [id] });
+  agent.signal('SIGINT');
+  expect(await agent.ended).toMatchObject({ exitCode: 0, stderr: '' });
+  const moved = project.start([...there, '--listen', '127.0.0.1:0']);
+  expect(await joins(moved)).toBe(id);
+  expect(moved.stdout()).toMatch(/is up at ws:\/\/127\.0\.0\.1:/);
+  moved.signal('SIGINT');
+  await moved.ended;
+});
+
+test('an instance of one swarm is not taken to another', async () => {
+  const [project, other] = [openProject(), openProject()];
+  const file = project.write('extra.md', AGENT);
+  await Promise.all([project, other].map((each) => each.run(['up', '--agents', '1'])));
+  const agent = project.start(['agent', file]);
+  await joins(agent);
+  agent.signal('SIGINT');
+  await agent.ended;
+  const { url } = await coordinatorOf(standingFolder(other));
+  const taken = await project.run(['agent', file, '--join', url]);
+  expect(taken).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(taken.stderr).toMatch(/extra of this state folder belongs to another swarm.*--name or --dir/);
+});
+
 test('a voter that lost its data comes back under another id, and votes again (pitfall 20)', async () => {
   const project = openProject();
   await project.run(['up', '--agents', '3']);

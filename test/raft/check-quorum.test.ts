@@ -113,6 +113,19 @@ describe('partial partitions do not churn leaders', () => {
     expect(cluster.core('a')).toMatchObject({ term: 2, role: { kind: 'follower', leaderId: 'b' } });
   });
 
+  test('a peer that has long been silent hears its leader as often as the others (pitfall 6)', () => {
+    const cluster = new Cluster({ voters: ['a', 'b', 'c'] });
+    cluster.elect('a');
+    cluster.mute('a', 'c');
+    cluster.mute('c', 'a');
+    cluster.run(60_000);
+    cluster.heal();
+    const { heartbeatIntervalMs } = cluster.core('a').config;
+    cluster.run(2 * heartbeatIntervalMs);
+    expect(cluster.role('a')).toBe('leader');
+    expect(cluster.core('c').role).toMatchObject({ kind: 'follower', leaderId: 'a' });
+  });
+
   test('contact counts from the election on, and each answer puts the end off', () => {
     const cluster = new Cluster({ voters: ['a', 'b', 'c'] });
     cluster.elect('a');

@@ -4,7 +4,7 @@ import { append, told } from './messages.ts';
 
 const voters = ['a', 'b', 'c'];
 
-describe('disk completions that come late do not count for what has taken their place', () => {
+describe('disk completions that come late do not count for what has taken their place (pitfall 10)', () => {
   /** `a` holds [1, 1] with entry 2 on its way to the disk; then the leader of term 2 replaces entry 2. */
   function replaced(): Cluster {
     const cluster = new Cluster({ voters, logs: { a: [1] } });

@@ -124,7 +124,7 @@ const worlds: readonly BrokenWorld[] = [
   {
     why: 'clocks that drift further apart than leases allow for',
     bugs: {},
-    promise: 'Linearizable',
+    promise: 'One lease',
     adjust: (plan) => drifting(harsh(plan, ['isolate', 'transfer'])),
   },
 ];

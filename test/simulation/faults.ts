@@ -49,6 +49,7 @@ export class Faults {
     const { swarm, plan } = this.#options;
     this.#isOver = true;
     for (const remedy of [...this.#remedies]) remedy();
+    swarm.upgradeAll();
     swarm.network.weather = CALM;
     for (const id of swarm.ids) {
       swarm.disk(id).setLatency({ min: 0, max: Math.min(5, plan.diskLatency.max) });

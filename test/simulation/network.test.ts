@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type NodeId, nodeId, term } from '../../src/protocol/ids.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import type { Transport } from '../../src/transport/port.ts';
+import { PROTOCOLS } from '../../src/transport/protocol.ts';
 import { Chance } from './chance.ts';
 import { CALM, SimulatedNetwork } from './network.ts';
 import { VirtualTime } from './virtual-time.ts';
@@ -27,6 +28,7 @@ function stage() {
     time,
     chance: new Chance(1),
     encoding: 'wire',
+    protocolOf: () => PROTOCOLS.max,
     onSend: () => undefined,
     onDeliver: () => undefined,
     forge: undefined,

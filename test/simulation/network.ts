@@ -3,6 +3,7 @@ import type { Message } from '../../src/protocol/message.ts';
 import { decodeMessages } from '../../src/transport/codec-decode.ts';
 import { encodeMessages } from '../../src/transport/codec-encode.ts';
 import type { Transport, TransportListener } from '../../src/transport/port.ts';
+import { isSpokenAt } from '../../src/transport/protocol.ts';
 import type { Chance } from './chance.ts';
 import { Link } from './link.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -33,6 +34,8 @@ export interface NetworkOptions {
   readonly chance: Chance;
   /** `wire`: through the real codec, as over a socket. */
   readonly encoding: 'wire' | 'objects';
+  /** What the release of a node speaks now. */
+  readonly protocolOf: (id: NodeId) => number;
   /** Every frame as its sender hands it over, before anything happens to it. */
   readonly onSend: (messages: readonly Message[]) => void;
   readonly onDeliver: (messages: readonly Message[]) => void;
@@ -157,14 +160,17 @@ export class SimulatedNetwork {
     const link = this.#link(member.id, to);
     const receiver = this.#members.get(to);
     if (receiver === undefined || !link.isOpenAt(member.id)) return;
-    const { forge, encoding, chance } = this.#options;
-    const forged = forge === undefined ? messages : messages.map(forge);
+    const { forge, encoding, chance, protocolOf } = this.#options;
+    const protocol = Math.min(protocolOf(member.id), protocolOf(to));
+    const readable = messages.filter(({ type }) => isSpokenAt(protocol, type));
+    if (readable.length === 0) return;
+    const forged = forge === undefined ? readable : readable.map(forge);
     const content = encoding === 'wire' ? encodeMessages(forged) : forged;
     const frame = { from: member.id, to, epoch: link.epoch, receiver, content };
     if (!this.#isPassable(member.id, to) || chance.happens(this.weather.drop)) return;
     this.#dispatch(frame);
     // A link delivers at most once and commands rely on it; Raft's own messages must bear a repetition.
-    if (!messages.some(carriesCommands) && chance.happens(this.weather.duplicate)) this.#dispatch(frame);
+    if (!readable.some(carriesCommands) && chance.happens(this.weather.duplicate)) this.#dispatch(frame);
   }
 
   #dispatch(frame: Frame): void {

@@ -51,6 +51,8 @@ export interface Plan {
   readonly changeEveryMs: { readonly min: Millis; readonly max: Millis } | undefined;
   /** Share of the reads that trust the leader's lease. */
   readonly leaseReadShare: number;
+  /** Who runs the former release, which knows nothing of snapshots, until it is upgraded. */
+  readonly formerRelease: readonly NodeId[];
 }
 
 /** Machines that may be let in; each once. */
@@ -112,6 +114,7 @@ export function drawPlan(chance: Chance): Plan {
     snapshotEveryEntries: chance.pick([4, 15, 60, Number.POSITIVE_INFINITY]),
     changeEveryMs: changes ? { min: 20, max: chance.pick([200, 800, 2000]) } : undefined,
     leaseReadShare: leases ? 0.6 : 0,
+    formerRelease: chance.happens(0.3) ? chance.some(ids, 0.5) : [],
   };
 }
 

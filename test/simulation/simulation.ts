@@ -1,4 +1,5 @@
 import { decodeConfiguration } from '../../src/protocol/configuration-codec.ts';
+import type { NodeId } from '../../src/protocol/ids.ts';
 import { Chance } from './chance.ts';
 import { Clients, type Count } from './clients.ts';
 import { Faults } from './faults.ts';
@@ -161,7 +162,7 @@ class Run implements World {
   }
 
   async run(deadline: number, isDone: () => boolean): Promise<'done' | 'late'> {
-    const { time, swarm, invariants } = this;
+    const { time, swarm, invariants, plan } = this;
     while (!isDone()) {
       if (time.now >= deadline) return 'late';
       const event = time.step();
@@ -169,6 +170,7 @@ class Run implements World {
       this.events += 1;
       if (this.events > MAX_EVENTS) throw new Violation('Quiet', `${MAX_EVENTS} events by ${time.now} ms`);
       if (event.owner !== undefined) invariants.check(event.owner);
+      if (plan.leaseReadShare > 0) checkLeases(swarm.leaseHolders);
       // A graceful stop is made of promises; nothing else in a node is.
       if (swarm.hasPromises) await new Promise((resolve) => setImmediate(resolve));
       swarm.rethrow();
@@ -185,4 +187,10 @@ class Run implements World {
       [`swarms of ${this.plan.bootstrap.voters.length}`, 1],
     ]);
   }
+}
+
+/** Two at once could answer differently, whoever is asked. */
+function checkLeases(holders: readonly NodeId[]): void {
+  if (holders.length > 1)
+    throw new Violation('One lease', `${holders.join(' and ')} hold one at the same time`);
 }

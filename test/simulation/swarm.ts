@@ -3,6 +3,8 @@ import type { NodeStatus, StateMachine } from '../../src/node/port.ts';
 import { clusterId, type NodeId } from '../../src/protocol/ids.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { configuration } from '../../src/protocol/state.ts';
+import { holdsLease } from '../../src/raft/reads.ts';
+import { PROTOCOLS } from '../../src/transport/protocol.ts';
 import type { Chance } from './chance.ts';
 import type { Count, Server } from './clients.ts';
 import { type DiskBug, SimulatedDisk } from './disk.ts';
@@ -39,6 +41,8 @@ export interface SwarmOptions {
   readonly count: Count;
 }
 
+/** Share of the ends of a process that an operator uses. */
+const UPGRADED_IN_A_PAUSE = 0.3;
 const SIMULATED = clusterId('simulated');
 
 /** The nodes of a run: machines with a disk each, on which processes come and go. */
@@ -50,6 +54,9 @@ export class SimulatedSwarm {
   /** Who may run: the founders and who was let in since, but for those who are gone for good. */
   readonly #living: Set<NodeId>;
   readonly #processes = new Map<NodeId, Process>();
+  /** Machines that run the former release. */
+  readonly #former: Set<NodeId>;
+  readonly #upgrades: Chance;
   /** Processes whose disk will refuse them. */
   readonly #failing = new Set<NodeId>();
   readonly #stopFailures: unknown[] = [];
@@ -61,8 +68,12 @@ export class SimulatedSwarm {
     this.#plans = new Map(plan.nodes.map((node) => [node.id, node]));
     this.#living = new Set(plan.nodes.filter(({ isSpare }) => !isSpare).map(({ id }) => id));
     this.#disks = new Map(plan.nodes.map(({ id }) => [id, this.#createDisk(id)]));
+    this.#former = new Set(plan.formerRelease);
+    this.#upgrades = chance.stream('upgrades');
+    if (plan.formerRelease.length > 0) options.count('swarms of two releases', 1);
     this.network = new SimulatedNetwork({
       time,
+      protocolOf: (id) => (this.#former.has(id) ? PROTOCOLS.max - 1 : PROTOCOLS.max),
       chance: chance.stream('network'),
       encoding,
       forge: bugs.forge,
@@ -127,6 +138,16 @@ export class SimulatedSwarm {
     const disk = this.#disks.get(id);
     if (disk === undefined) throw new Error(`no disk of ${id}`);
     return disk;
+  }
+
+  /** Who would answer a read on its lease just now, by its own clock. */
+  get leaseHolders(): readonly NodeId[] {
+    return this.running.filter((id) => {
+      const core = this.#processes.get(id)?.node.inspect();
+      const plan = this.#plans.get(id);
+      if (core?.role.kind !== 'leader' || plan === undefined) return false;
+      return holdsLease(core, core.role, createNodeClock(this.#options.time, id, plan.skew).now());
+    });
   }
 
   /** Starts a process on the disk of `id`. Nothing happens when one runs. */
@@ -207,6 +228,20 @@ export class SimulatedSwarm {
     if (this.#stopFailures.length > 0) throw this.#stopFailures.shift();
   }
 
+  /** The last of the former release go down, and come back as the others are. */
+  upgradeAll(): void {
+    for (const id of [...this.#former]) {
+      this.crash(id);
+      this.#upgrade(id);
+    }
+  }
+
+  #upgrade(id: NodeId): void {
+    if (!this.#former.delete(id)) return;
+    this.#options.note(id, 'is upgraded');
+    this.#options.count('upgrade', 1);
+  }
+
   pause(id: NodeId): void {
     if (!this.#processes.has(id)) return;
     this.#options.note(id, 'is paused');
@@ -252,6 +287,7 @@ export class SimulatedSwarm {
     this.network.crash(id);
     this.disk(id).crash();
     this.#options.invariants().onEnded(id);
+    if (this.#former.has(id) && this.#upgrades.happens(UPGRADED_IN_A_PAUSE)) this.#upgrade(id);
   }
 }
 

@@ -39,7 +39,7 @@ async function ask(child: ChildProcess, order: 'take' | 'contend'): Promise<stri
 
 const held = (folder: string) => () => lockFolder(folder);
 
-describe('the lock on a folder', () => {
+describe('the lock on a folder (pitfall 32)', () => {
   test('is held once in one process, and free when given back', () => {
     const folder = empty();
     expect(holderOf(folder)).toBeUndefined();

@@ -180,7 +180,7 @@ describe('a torn tail', () => {
   });
 });
 
-describe('damage', () => {
+describe('damage is not a torn tail (pitfall 24)', () => {
   test('of any byte of a log that was closed is told with file and offset', () => {
     const mark = closed.offsets.at(-1) ?? 0;
     for (let at = 0; at < mark; at += 1) {

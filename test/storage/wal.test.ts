@@ -168,7 +168,7 @@ function failing(kind: 'open' | 'write' | 'sync', after: number): { intercept: I
   return { intercept, calls };
 }
 
-describe('a disk that fails', () => {
+describe('a disk that fails (pitfall 22)', () => {
   test.each([
     // Opening a new log writes and syncs its header once.
     { why: 'the sync', kind: 'sync', after: 3, acknowledged: [1, 2] },

@@ -12,7 +12,7 @@ describe('expiry', () => {
     { why: 'renewing', alive: (fence: number) => log.ok({ kind: 'renew', tasks: [{ taskId: 'a', fence }] }) },
     { why: 'starting', alive: (fence: number) => log.ok({ kind: 'start', taskId: 'a', fence }) },
     { why: 'a note', alive: (fence: number) => log.ok({ kind: 'note', taskId: 'a', fence, text: 'x' }) },
-  ])('is refused to one who has not seen the latest sign of life: $why', ({ alive }) => {
+  ])('is refused to one who has not seen the latest sign of life (pitfall 15): $why', ({ alive }) => {
     log.submit('a');
     log.register('w1');
     log.ok({ kind: 'assign', assignments: [{ taskId: 'a', instanceId: 'w1' }] });

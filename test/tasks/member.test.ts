@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { encodeEnvelope } from '../../src/tasks/codec.ts';
+import { LATEST_LEVEL } from '../../src/tasks/member.ts';
 import { Log } from './log.ts';
 
 function raised(): Log {
@@ -60,6 +62,18 @@ describe('levels', () => {
     expect(log.code({ kind: 'enrol', name: 'builder' })).toBe('MALFORMED');
     log.ok({ kind: 'raise-level', level: 2 });
     expect(log.code({ kind: 'enrol', name: 'builder' })).toBe('ok');
+  });
+
+  test('of a later release stop the machine: it could not follow', () => {
+    const log = raised();
+    const body = { kind: 'raise-level', level: LATEST_LEVEL + 1 } as const;
+    expect(() => log.append(encodeEnvelope({ at: log.at, body }))).toThrow(
+      expect.objectContaining({
+        code: 'WRONG_PROTOCOL',
+        message: expect.stringContaining('install the release that the other nodes run'),
+      }),
+    );
+    expect(() => log.code(body)).toThrow(expect.objectContaining({ code: 'BAD_INPUT' }));
   });
 
   test('never fall', () => {

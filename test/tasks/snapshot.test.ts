@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MAX_SNAPSHOT_PIECE_BYTES } from '../../src/protocol/limits.ts';
 import { TaskMachine } from '../../src/tasks/machine.ts';
+import { LATEST_LEVEL } from '../../src/tasks/member.ts';
 import { bytesOf, iterated, Log, restored } from './log.ts';
 
 /** A machine that has something of everything. */
@@ -25,7 +26,7 @@ function furnished(): Log {
 const piecesOf = (machine: TaskMachine): Uint8Array[] => [...iterated(machine.capture())];
 
 describe('a snapshot of the task log', () => {
-  test('holds something of everything', () => {
+  test('holds something of everything, its index included (pitfall 25)', () => {
     const { machine } = furnished();
     const again = restored(piecesOf(machine));
     expect([...again.tasks]).toEqual([...machine.tasks]);
@@ -39,6 +40,7 @@ describe('a snapshot of the task log', () => {
       machine.settings,
       machine.stateHash,
     ]);
+    expect(again.appliedIndex).toBe(machine.appliedIndex);
     expect(bytesOf(again)).toBe(bytesOf(machine));
   });
 
@@ -86,6 +88,17 @@ describe('what is no snapshot changes nothing', () => {
       restoration.finish();
     }).toThrow(/cannot be used/);
     expect(bytesOf(machine)).toBe(before);
+  });
+
+  test('a level that this release does not know', () => {
+    const pieces = piecesOf(furnished().machine);
+    const header = Buffer.from(pieces[0] ?? []);
+    const at = header.indexOf('level') + 'level'.length;
+    expect(header[at]).toBe(2);
+    header[at] = LATEST_LEVEL + 1;
+    expect(() => new TaskMachine().restore().add(header)).toThrow(
+      expect.objectContaining({ code: 'WRONG_PROTOCOL' }),
+    );
   });
 
   test('any bytes', () => {

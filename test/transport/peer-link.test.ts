@@ -22,6 +22,7 @@ async function pausesAfter(refusal: SwarmError, count: number): Promise<readonly
       return server.url;
     },
     random: () => 0,
+    leastLevel: () => 1,
     maxBufferedBytes: 1,
     onUp: () => undefined,
     onDown: () => undefined,
@@ -48,6 +49,7 @@ function linkToNowhere(random: number) {
       return undefined;
     },
     random: () => random,
+    leastLevel: () => 1,
     maxBufferedBytes: 1,
     onUp: () => undefined,
     onDown: () => undefined,

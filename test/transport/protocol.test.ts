@@ -31,8 +31,13 @@ beforeEach(() => {
 });
 afterEach(() => lab.dispose());
 
-async function start(id: string, peer: string, identity: JoinOptions['identity'] = {}) {
-  const node = await lab.join(nodeId(id), { identity });
+async function start(
+  id: string,
+  peer: string,
+  identity: JoinOptions['identity'] = {},
+  leastLevel = (): number => 1,
+) {
+  const node = await lab.join(nodeId(id), { identity, leastLevel });
   const heard = new TransportRecorder();
   node.transport.start(heard);
   node.transport.setPeers([nodeId(peer)]);
@@ -117,6 +122,19 @@ describe('the first release', () => {
 });
 
 describe('the level of a peer', () => {
+  test('must be that of the log: whoever could not follow is refused, and both operators read why', async () => {
+    let level = 1;
+    const a = await start('a', 'b', { level: 7 }, () => level);
+    const let1 = await greetAs(a.server.url, 'peer', identityOf('b', { level: 6 }));
+    expect(a.server.levelOf(B)).toBe(6);
+    let1.socket.terminate();
+    level = 7;
+    const b = await start('b', 'a', { level: 6, version: '0.0.7' });
+    const told = 'the log is at level 7, and release 0.0.7 of b knows up to 6: upgrade that node';
+    await Promise.all([a, b].map(({ trouble }) => trouble.untilHas(({ message }) => message.includes(told))));
+    expect(b.heard.items).toEqual([]);
+  });
+
   test('is what its hello says, for as long as it has a link to us', async () => {
     const a = await start('a', 'b');
     expect(a.server.levelOf(B)).toBeUndefined();

@@ -6,7 +6,10 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { nodeId } from '../../src/protocol/ids.ts';
-import { createWsLab, type WsLab } from './ws-lab.ts';
+import { MAX_FRAME_BYTES } from '../../src/protocol/limits.ts';
+import { TransportRecorder } from './recorder.ts';
+import { greetAs } from './stranger.ts';
+import { createWsLab, identityOf, type WsLab } from './ws-lab.ts';
 
 const A = nodeId('a');
 
@@ -58,7 +61,7 @@ describe('the server', () => {
     { why: 'a sandboxed page', headers: { origin: 'null' }, status: 403 },
     { why: 'an unknown page', path: '/secret', status: 404 },
     { why: 'a method that changes things', method: 'POST', status: 405 },
-  ])('refuses $why', async ({ why: _, status, ...asked }) => {
+  ])('refuses $why (pitfall 29)', async ({ why: _, status, ...asked }) => {
     const { server } = await lab.join(A);
     expect((await ask({ port: server.port, ...asked })).status).toBe(status);
   });
@@ -73,11 +76,23 @@ describe('the server', () => {
       status: 403,
     },
     { why: 'an unknown path', path: '/other', headers: {}, status: 404 },
-  ])('refuses an upgrade: $why', async ({ path, headers, status }) => {
+  ])('refuses an upgrade (pitfall 29): $why', async ({ path, headers, status }) => {
     const { server } = await lab.join(A);
     const socket = new WebSocket(`${server.url}${path}`, { headers });
     const [error] = (await once(socket, 'error')) as [Error];
     expect(error.message).toBe(`Unexpected server response: ${status}`);
+  });
+
+  test.each([
+    { why: 'a frame in more pieces than a proxy makes', pieces: 100, bytes: 1, code: 1008 },
+    { why: 'a frame that is too long', pieces: 1, bytes: MAX_FRAME_BYTES + 1, code: 1009 },
+  ])('cuts off whoever sends $why (pitfall 30)', async ({ pieces, bytes, code }) => {
+    const { server, transport } = await lab.join(A);
+    transport.start(new TransportRecorder());
+    transport.setPeers([nodeId('b')]);
+    const { closed, socket } = await greetAs(server.url, 'peer', identityOf('b'));
+    for (let piece = 1; piece <= pieces; piece++) socket.send(Buffer.alloc(bytes), { fin: piece === pieces });
+    expect((await closed).code).toBe(code);
   });
 
   test('says what to do when the port is taken', async () => {

@@ -17,6 +17,7 @@ export interface JoinOptions {
   readonly host?: string;
   readonly port?: number;
   readonly advertised?: readonly string[];
+  readonly leastLevel?: () => number;
   readonly maxBufferedBytes?: number;
   readonly onClient?: (connection: ClientConnection) => ClientHandlers;
 }

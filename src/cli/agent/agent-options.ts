@@ -4,7 +4,7 @@ export interface AgentOptions extends PlaceOptions {
   readonly join?: readonly string[];
   readonly name?: string;
   readonly tokenFile?: string;
-  readonly listen: string;
+  readonly listen?: string;
   readonly voter?: true;
   readonly requireHooks?: true;
   readonly json?: true;

@@ -3,9 +3,10 @@ import { join, resolve } from 'node:path';
 import { loadAgentFile } from '../../agents/load.ts';
 import { type RunningInstance, startInstance } from '../../compose.ts';
 import type { NodeId } from '../../protocol/ids.ts';
-import { foundJoinedFolder } from '../../swarm/joined-folder.ts';
+import { foundJoinedFolder, refreshJoinedFolder } from '../../swarm/joined-folder.ts';
 import { locateProject, prepareStateFolder, type SwarmFolder, swarmFolder } from '../../swarm/layout.ts';
 import { isRemoved } from '../../swarm/removal.ts';
+import { warnOfExposure } from '../exposure.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine } from '../reach.ts';
 import { EXIT } from '../report-error.ts';
@@ -23,10 +24,14 @@ export async function executeAgent(file: string, options: AgentOptions): Promise
     // What it kept belongs to a member that is none any more: it comes as a new one.
     rmSync(folder.nodeFolder(plan.name), { recursive: true });
   }
-  if (!existsSync(folder.roster)) {
+  const isNew = !existsSync(folder.roster);
+  if (isNew) {
     prepareStateFolder(project.state);
     await foundJoinedFolder(folder.root, { ...plan, definition, project });
+  } else {
+    await refreshJoinedFolder(folder, { ...plan, definition, project });
   }
+  if (plan.listen !== undefined) warnOfExposure(plan.listen.host);
   const interrupts = new Interrupts();
   interrupts.onSecond(() => process.exit(EXIT.failed));
   try {

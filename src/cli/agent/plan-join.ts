@@ -29,7 +29,7 @@ export function planJoin(definition: AgentDefinition, options: AgentOptions): Jo
   return {
     name: name as NodeId,
     seeds,
-    ...listenOf(options.listen),
+    ...(options.listen === undefined ? {} : { listen: listenOf(options.listen) }),
     voter: options.voter === true,
     requireHooks: options.requireHooks === true,
     ...(token === undefined ? {} : { token }),

@@ -21,8 +21,9 @@ export function agentCommand(): Command {
       ),
     )
     .addOption(
-      new Option('--listen <host:port>', 'where the other members reach it; port 0 for any free one').default(
-        '127.0.0.1:0',
+      new Option(
+        '--listen <host:port>',
+        'where the other members reach it; port 0 for any free one (default: as before, at first 127.0.0.1:0)',
       ),
     )
     .addOption(new Option('--voter', 'let it vote as soon as it has caught up'))
@@ -32,7 +33,7 @@ export function agentCommand(): Command {
     .addHelpText(
       'after',
       `
-It keeps its data in the state folder and comes back as the same member. Ctrl-C hands back its work and stops
+It keeps its data in the state folder and comes back as the same member, under the same --name. Ctrl-C hands back its work and stops
 it; "raft-manager members remove" takes it out of the swarm for good.
 
 Examples:

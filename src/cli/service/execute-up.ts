@@ -20,7 +20,7 @@ const POLL_MS = 50;
 const CENSUS_TIMEOUT_MS = 1_000;
 
 /** Founding options that a swarm which exists already cannot take any more. */
-const FOUNDING = ['agents', 'agentFile', 'executor', 'port', 'lease', 'requireHooks'];
+const FOUNDING = ['agents', 'agentFile', 'executor', 'host', 'port', 'lease', 'requireHooks'];
 
 export async function executeUp(options: UpOptions, isGiven: (name: string) => boolean): Promise<void> {
   const project = locateProject(options.dir, process.env, process.cwd());
