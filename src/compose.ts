@@ -71,6 +71,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const attemptOptions: AttemptOptions = {
     instanceId: memberId,
     swarmName: roster.name,
+    swarmRoot: folder.root,
     life,
     definition,
     executor: commandExecutor,

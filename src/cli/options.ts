@@ -13,7 +13,10 @@ export interface ReachOptions extends PlaceOptions {
 }
 
 export const dirOption = (): Option =>
-  new Option('--dir <folder>', 'state folder (default: .raft-manager of this project, or RAFT_MANAGER_DIR)');
+  new Option(
+    '--dir <folder>',
+    'state folder, or that of one swarm (default: RAFT_MANAGER_DIR, or .raft-manager of this project)',
+  );
 
 export const jsonOption = (): Option => new Option('--json', 'print JSON and nothing else on stdout');
 

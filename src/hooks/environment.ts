@@ -12,6 +12,8 @@ export interface HookContext {
   readonly RAFT_LEADER: string;
   readonly RAFT_ROLE: string;
   readonly FENCE: string;
+  /** Folder of this swarm: by it the commands of a hook speak of the swarm that runs it, and of no other. */
+  readonly RAFT_MANAGER_DIR: string;
   /** `true` or `false`; only around a `post` hook. */
   readonly SUCCESS?: 'true' | 'false';
 }

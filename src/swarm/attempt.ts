@@ -36,6 +36,8 @@ export type HookPolicy =
 export interface AttemptOptions {
   readonly instanceId: string;
   readonly swarmName: string;
+  /** Folder of the swarm. */
+  readonly swarmRoot: string;
   readonly life: string;
   readonly definition: AgentDefinition;
   readonly executor: Executor;
@@ -139,7 +141,7 @@ class AttemptRun {
   }
 
   #context(): HookContext {
-    const { definition, instanceId, life, status, swarmName } = this.#options;
+    const { definition, instanceId, life, status, swarmName, swarmRoot } = this.#options;
     const { record, fence } = this.#attempt;
     const { leaderId, role, term } = status();
     return {
@@ -153,6 +155,7 @@ class AttemptRun {
       RAFT_LEADER: leaderId ?? '',
       RAFT_ROLE: role,
       FENCE: String(fence),
+      RAFT_MANAGER_DIR: swarmRoot,
     };
   }
 

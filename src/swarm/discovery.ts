@@ -7,12 +7,13 @@ import { type ProjectFolder, type SwarmFolder, swarmFolder } from './layout.ts';
 import { loadRoster } from './roster.ts';
 
 /**
- * The swarm that commands in a project speak of: the standing one when there is one, else the latest run
- * that has a live process.
+ * The swarm that commands in a project speak of: the one that was named; else the standing one when there is one,
+ * else the latest run that has a live process.
  *
  * @throws SwarmError NOT_RUNNING
  */
 export function findSwarm(project: ProjectFolder): SwarmFolder {
+  if (project.named !== undefined) return swarmFolder(project.named);
   const standing = swarmFolder(project.standing);
   if (hasLiveNode(standing)) return standing;
   const run = listRuns(project).find(hasLiveNode);

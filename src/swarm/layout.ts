@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 
@@ -46,11 +46,14 @@ export interface ProjectFolder {
   readonly runs: string;
   /** Instances here that joined swarms that live elsewhere, one folder each. */
   readonly joined: string;
+  /** The one that was named, where it was not the state folder that was named but one swarm in it. */
+  readonly named: string | undefined;
 }
 
 /**
  * Finds the project's state folder: `--dir`, else `RAFT_MANAGER_DIR`, else `.raft-manager` beside git's
  * common folder, so that all worktrees of one repository share one swarm; else in the current folder.
+ * The folder of one swarm may be named, too: its processes tell it to the work that they start.
  */
 export function locateProject(
   dir: string | undefined,
@@ -58,15 +61,24 @@ export function locateProject(
   cwd: string,
 ): ProjectFolder {
   const explicit = dir ?? environment.RAFT_MANAGER_DIR;
-  const state =
+  const place =
     explicit === undefined ? join(repositoryOf(cwd) ?? cwd, '.raft-manager') : resolve(cwd, explicit);
+  const isSwarm = existsSync(swarmFolder(place).roster);
+  const state = isSwarm ? stateAround(place) : place;
   return {
     project: cwd,
     state,
     standing: join(state, 'swarm'),
     runs: join(state, 'runs'),
     joined: join(state, 'joined'),
+    named: isSwarm ? place : undefined,
   };
+}
+
+/** `…/swarm`, `…/runs/NAME` and `…/joined/NAME` lie in `…`. */
+function stateAround(swarm: string): string {
+  const around = dirname(swarm);
+  return ['runs', 'joined'].includes(basename(around)) ? dirname(around) : around;
 }
 
 function repositoryOf(cwd: string): string | undefined {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { changedLines, type Look } from '../../src/cli/view/status-changes.ts';
-import { statusLines } from '../../src/cli/view/status-view.ts';
+import { briefLine, statusLines } from '../../src/cli/view/status-view.ts';
 import type { NodeId } from '../../src/protocol/ids.ts';
 import { configuration } from '../../src/protocol/state.ts';
 import type { Census, NodeJson } from '../../src/swarm/census.ts';
@@ -88,6 +88,31 @@ describe('the status', () => {
     },
   ])('shows $why', ({ seen, says }) => {
     expect(lines(seen).join('\n')).toMatch(says);
+  });
+});
+
+describe('the status in one line', () => {
+  test.each<{ why: string; seen: Look; line: string }>([
+    { why: 'all is well', seen: look(), line: 'quorum: coordinator a, term 3, 2 of 2 voters up' },
+    {
+      why: 'a voter is down, a learner does not count',
+      seen: look({
+        nodes: [LEADER, node('b', { role: 'down' }), node('c', { role: 'learner', voter: false })],
+      }),
+      line: 'quorum: coordinator a, term 3, 1 of 2 voters up',
+    },
+    {
+      why: 'nothing can be decided',
+      seen: look({ coordinator: null, quorum: false, nodes: [node('a'), node('b', { role: 'down' })] }),
+      line: 'NO QUORUM: coordinator none, term 3, 1 of 2 voters up',
+    },
+    {
+      why: 'voters are changing',
+      seen: look({ configuration: { ...configuration(ids('a c')), votersOutgoing: ids('a b') } }),
+      line: 'quorum: coordinator a, term 3, 2 of 2 voters up, joint',
+    },
+  ])('says $why', ({ seen, line }) => {
+    expect(briefLine(seen.census)).toBe(line);
   });
 });
 

@@ -13,6 +13,7 @@ export const CONTEXT: HookContext = {
   RAFT_LEADER: 'gardener-2',
   RAFT_ROLE: 'follower',
   FENCE: '17',
+  RAFT_MANAGER_DIR: '/home/ann/garden/.raft-manager/swarm',
 };
 
 interface Setting {

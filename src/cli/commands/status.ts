@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { dirOption, jsonOption, parseTime, timeoutOption } from '../options.ts';
 import type { StatusOptions } from '../service/service-options.ts';
 
@@ -6,6 +6,7 @@ import type { StatusOptions } from '../service/service-options.ts';
 export function statusCommand(): Command {
   return new Command('status')
     .description('nodes, roles, term, coordinator, lag, health, and how many tasks are where')
+    .addOption(new Option('--brief', 'one line: is there a quorum?').conflicts(['json', 'watch']))
     .option('--watch', 'show it again and again until Ctrl-C')
     .option('--interval <time>', 'with --watch: how often', parseTime, 1_000)
     .addOption(jsonOption())

@@ -3,6 +3,7 @@ import { hookEnvironment, inheritedEnvironment } from '../../hooks/environment.t
 import { runHook } from '../../hooks/runner.ts';
 import { SwarmError } from '../../protocol/errors.ts';
 import { decideHooks } from '../../swarm/hook-policy.ts';
+import { locateProject } from '../../swarm/layout.ts';
 import { printLine } from '../reach.ts';
 import { EXIT } from '../report-error.ts';
 
@@ -22,6 +23,7 @@ export async function runHooks({ file, phase, task, success }: ManualRun): Promi
   const policy = await decideHooks(definition, true);
   if (policy.kind === 'denied') throw new SwarmError('HOOK_DENIED', policy.reason);
   if (definition.hooks[phase].length === 0) return printLine(`${definition.name} has no ${phase} hook`);
+  const place = locateProject(undefined, process.env, process.cwd());
   const context = {
     TASK: task,
     TASK_ID: 'by-hand',
@@ -33,6 +35,7 @@ export async function runHooks({ file, phase, task, success }: ManualRun): Promi
     RAFT_LEADER: '',
     RAFT_ROLE: '',
     FENCE: '0',
+    RAFT_MANAGER_DIR: place.named ?? place.state,
   };
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());

@@ -9,7 +9,7 @@ import { packageVersion } from '../package-version.ts';
 import { printJson, printLine, reachableFolder, tableOptions } from '../reach.ts';
 import { EXIT } from '../report-error.ts';
 import { changedLines } from '../view/status-changes.ts';
-import { statusLines } from '../view/status-view.ts';
+import { briefLine, statusLines } from '../view/status-view.ts';
 import type { StatusOptions } from './service-options.ts';
 
 const CENSUS_TIMEOUT_MS = 2_000;
@@ -25,7 +25,7 @@ export async function executeStatus(options: StatusOptions): Promise<void> {
   const show = options.watch ? watching(options) : showOnce;
   for (;;) {
     const census = await takeCensus(folder, packageVersion(), Math.min(options.timeout, CENSUS_TIMEOUT_MS));
-    const overview = census.quorum ? await lookOver(folder, options.timeout) : undefined;
+    const overview = census.quorum && !options.brief ? await lookOver(folder, options.timeout) : undefined;
     show({ census, overview }, options);
     process.exitCode = census.quorum ? EXIT.ok : EXIT.unreachable;
     if (!options.watch) return;
@@ -57,7 +57,8 @@ function watching({ json }: StatusOptions): (look: Look, options: StatusOptions)
   };
 }
 
-function showOnce({ census, overview }: Look, { json }: StatusOptions): void {
+function showOnce({ census, overview }: Look, { brief, json }: StatusOptions): void {
+  if (brief) return printLine(briefLine(census));
   if (json) {
     const tasks = overview?.counts ?? noTasks();
     printJson({ ...census, paused: overview?.paused ?? null, tasks, stateHash: overview?.stateHash ?? null });

@@ -7,6 +7,7 @@ export interface UpOptions extends PlaceOptions, FoundingOptions {
 }
 
 export interface StatusOptions extends ReachOptions {
+  readonly brief?: true;
   readonly watch?: true;
   readonly interval: number;
 }

@@ -50,6 +50,14 @@ export function statusLines(
   ];
 }
 
+/** The same in one line, without the tasks. */
+export function briefLine({ configuration, coordinator, nodes, quorum, term }: Census): string {
+  const up = nodes.filter(({ role, voter }) => voter && role !== 'down').length;
+  const voters = `${up} of ${nodes.filter(({ voter }) => voter).length} voters up`;
+  const joint = isJoint(configuration) ? ', joint' : '';
+  return `${quorum ? 'quorum' : 'NO QUORUM'}: coordinator ${coordinator ?? 'none'}, term ${term}, ${voters}${joint}`;
+}
+
 /** `3 queued, 1 running`. */
 export function taskWords(overview: Pick<Overview, 'counts'> | undefined): string {
   if (overview === undefined) return 'unknown';
