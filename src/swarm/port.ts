@@ -1,7 +1,7 @@
 import type { NodeStatus } from '../node/port.ts';
 import type { ResultValues, TaskCommand } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
-import type { StateCounts, TaskJson } from '../tasks/task.ts';
+import type { StateCounts, TaskDetail, TaskJson } from '../tasks/task.ts';
 
 /** What somebody may ask. All but `status` are linearizable: they see everything acknowledged before. */
 export type Query =
@@ -56,7 +56,7 @@ export interface Answers {
   readonly status: NodeStatus;
   readonly overview: Overview;
   readonly tasks: readonly TaskJson[];
-  readonly task: TaskJson | null;
+  readonly task: TaskDetail | null;
   readonly reservations: readonly ReservationJson[];
   readonly members: readonly MemberJson[];
   /** The state's hash at a checkpoint; null when the node has no note of that index. */

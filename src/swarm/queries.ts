@@ -5,7 +5,7 @@ import { SwarmError } from '../protocol/errors.ts';
 import type { LogIndex } from '../protocol/ids.ts';
 import { decodeEnvelope } from '../tasks/codec.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
-import { toJson } from '../tasks/task.ts';
+import { toDetail, toJson } from '../tasks/task.ts';
 import type { Answers, LogLine, Overview } from './port.ts';
 import { pack, type TaskPage, unpack, type WireQuery } from './wire.ts';
 
@@ -46,7 +46,7 @@ export function answerOf(
       return taskPage(machine, query.from);
     case 'task': {
       const record = machine.tasks.get(query.id);
-      return record === undefined ? null : toJson(record);
+      return record === undefined ? null : toDetail(record);
     }
     case 'reservations':
       return [...machine.reservations.values()].map(({ id, holder, paths, mode, fence }) => {

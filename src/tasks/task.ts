@@ -105,6 +105,16 @@ export interface TaskJson {
   readonly finishedIndex: number | null;
 }
 
+/** One task with the work it asks for: what whoever claims it needs to know. */
+export interface TaskDetail extends TaskJson {
+  /** Work for a model. */
+  readonly prompt: string | null;
+  /** Work for a shell. */
+  readonly run: string | null;
+  /** How long one attempt may take; null: as long as whoever works on it allows. */
+  readonly timeoutMs: number | null;
+}
+
 /** The lease under which somebody works on the task now. */
 export function leaseOf(record: TaskRecord): Lease | undefined {
   const { phase } = record;
@@ -180,4 +190,10 @@ export function toJson(record: TaskRecord): TaskJson {
     submittedIndex: record.submittedIndex,
     finishedIndex: 'finishedIndex' in phase ? phase.finishedIndex : null,
   };
+}
+
+/** The flattened record with its work, which may be long: for those who ask for one task. */
+export function toDetail(record: TaskRecord): TaskDetail {
+  const { prompt, run, timeoutMs } = record.spec;
+  return { ...toJson(record), prompt: prompt ?? null, run: run ?? null, timeoutMs: timeoutMs ?? null };
 }
