@@ -1,5 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
+import type { AgentDefinition } from './agents/definition.ts';
 import { commandExecutor } from './agents/executors/command.ts';
+import type { Executor } from './agents/executors/port.ts';
 import { loadAgentFile } from './agents/load.ts';
 import { systemClock } from './node/clock.ts';
 import { createNode } from './node/node.ts';
@@ -20,12 +22,15 @@ import { bootstrapConfiguration, loadRoster, loadToken } from './swarm/roster.ts
 import { Service } from './swarm/service.ts';
 import { TaskMachine } from './tasks/machine.ts';
 import { LATEST_LEVEL } from './tasks/member.ts';
+import { PROMPT_WORK } from './tasks/task.ts';
 import { openTransportServer } from './transport/server.ts';
 
 export interface ComposeOptions {
   readonly folder: SwarmFolder;
   readonly id: NodeId;
   readonly version: string;
+  /** Does the work instead of what the roster names. */
+  readonly executor?: Executor;
   onTrouble(error: unknown): void;
   onRoleChanged(status: NodeStatus): void;
   /** The swarm goes on without it, for good. */
@@ -61,6 +66,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const { memberId, admission } = await comeUpAs(newcomer, { isFounder: roster.seeds === undefined });
   const storage = await openWal({ folder: folder.wal(id), clusterId, nodeId: memberId });
   confirmIdentity(folder, id, memberId);
+  const executor = options.executor ?? commandExecutor;
   const life = randomUUID();
   const said = { clusterId, version, token: loadToken(folder) };
   const machine = new TaskMachine();
@@ -74,7 +80,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     swarmRoot: folder.root,
     life,
     definition,
-    executor: commandExecutor,
+    executor,
     hooks: await decideHooks(definition, roster.requireHooks),
     environment: process.env,
     workspace: roster.workspace,
@@ -87,7 +93,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     addresses,
     levelOf: (peer) => server.levelOf(peer),
     agent: definition.name,
-    capabilities: definition.capabilities,
+    capabilities: abilitiesOf(definition, executor),
     life,
     leaseMs: roster.leaseMs,
     machine,
@@ -134,6 +140,12 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
       await server.close();
     },
   };
+}
+
+/** Whoever does not refuse a prompt is given prompts, too. */
+function abilitiesOf({ capabilities, name }: AgentDefinition, executor: Executor): readonly string[] {
+  const doesPrompts = executor.refuse({ id: name, prompt: 'anything' }) === undefined;
+  return doesPrompts ? [...capabilities, PROMPT_WORK] : capabilities;
 }
 
 /** The state machine as the newest snapshot says. */

@@ -53,7 +53,12 @@ export function supervisorOf(folder: SwarmFolder): number | undefined {
   return holderOf(folder.supervisor);
 }
 
-function takeSupervision(folder: SwarmFolder): () => void {
+/**
+ * Makes this process the one that runs the swarm in `folder`, until the function it returns is called.
+ *
+ * @throws SwarmError ALREADY_RUNNING naming the process that does so already.
+ */
+export function takeSupervision(folder: SwarmFolder): () => void {
   mkdirSync(folder.supervisor, { recursive: true, mode: 0o700 });
   try {
     return lockFolder(folder.supervisor);
