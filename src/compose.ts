@@ -51,7 +51,7 @@ export interface RunningInstance {
  * @throws SwarmError DATA_LOCKED, DATA_FOREIGN, DATA_DAMAGED, PORT_IN_USE, BAD_INPUT
  */
 export async function startInstance(options: ComposeOptions): Promise<RunningInstance> {
-  const { folder, id, version, onTrouble } = options;
+  const { folder, id, version, onTrouble, executor = commandExecutor } = options;
   const roster = loadRoster(folder);
   const member = roster.nodes.find((entry) => entry.id === id);
   if (member === undefined) {
@@ -66,7 +66,6 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const { memberId, admission } = await comeUpAs(newcomer, { isFounder: roster.seeds === undefined });
   const storage = await openWal({ folder: folder.wal(id), clusterId, nodeId: memberId });
   confirmIdentity(folder, id, memberId);
-  const executor = options.executor ?? commandExecutor;
   const life = randomUUID();
   const said = { clusterId, version, token: loadToken(folder) };
   const machine = new TaskMachine();
