@@ -9,6 +9,13 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   reach(pid, signal);
 }
 
+/** Ends all processes of the group that `pid` leads; they have `graceMs` to clean up. */
+export async function endGroup(pid: number, graceMs: Millis): Promise<void> {
+  signalGroup(pid, 'SIGTERM');
+  await groupEnd(pid, graceMs);
+  signalGroup(pid, 'SIGKILL');
+}
+
 /** Resolves when nobody of the group that `pid` leads is left, and after `withinMs` at the latest. */
 export async function groupEnd(pid: number, withinMs: Millis): Promise<void> {
   const deadline = performance.now() + withinMs;

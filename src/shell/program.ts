@@ -47,6 +47,15 @@ process.on('exit', () => {
   for (const pid of groups) signalGroup(pid, 'SIGKILL');
 });
 
+/** Hears of each group that begins and ends. */
+type GroupListener = (pid: number, change: 'begun' | 'ended') => void;
+let guardian: GroupListener | undefined;
+
+/** Tells `listener` which groups are at work, so that somebody can end them who outlives a SIGKILL of ours. */
+export function reportGroups(listener: GroupListener): void {
+  guardian = listener;
+}
+
 /** From SIGTERM to SIGKILL, for the whole group: `git` removes its lock files in this time. */
 const KILL_GRACE_MS = 500;
 /**
@@ -170,6 +179,7 @@ async function settle(run: ProgramRun, child: Child, hearing: Hearing): Promise<
     return { kind: 'could-not-start', reason: shortMessage };
   }
   groups.add(pid);
+  guardian?.(pid, 'begun');
   let stopped: { readonly kind: 'timed-out' | 'cancelled'; readonly at: Millis } | undefined;
   let killer: NodeJS.Timeout | undefined;
   const stop = (kind: 'timed-out' | 'cancelled'): void => {
@@ -191,6 +201,7 @@ async function settle(run: ProgramRun, child: Child, hearing: Hearing): Promise<
   await groupEnd(pid, grace);
   signalGroup(pid, 'SIGKILL');
   groups.delete(pid);
+  guardian?.(pid, 'ended');
   await drain(child, hearing);
   return stopped === undefined ? exit : { kind: stopped.kind };
 }

@@ -2,15 +2,26 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { endGroup } from '../shell/process-group.ts';
+
+/** For scripts whose instance is gone, before somebody else begins them anew: time to remove lock files. */
+const GROUP_GRACE_MS = 500;
 
 /** What an instance's process tells its supervisor over the IPC channel. */
 const fromChild = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), url: z.string() }),
   z.object({ type: z.literal('drained') }),
+  /** A script runs in a group of its own, which outlives a process that is killed. */
+  z.object({ type: z.literal('group'), pid: z.int().min(2), change: z.enum(['begun', 'ended']) }),
   /** It cannot work at all, and trying again would not help. */
   z.object({ type: z.literal('unfit'), code: z.string(), message: z.string() }),
 ]);
-export type ChildMessage = z.output<typeof fromChild>;
+type Message = z.output<typeof fromChild>;
+type GroupMessage = Extract<Message, { readonly type: 'group' }>;
+/** What the supervisor hears of it; the groups are looked after here. */
+export type ChildMessage = Exclude<Message, GroupMessage>;
+/** What an instance's process may say. */
+export type ChildWord = Message;
 
 /**
  * What it is told when the whole swarm stops: first `drain` (hand back what you work on, while there still
@@ -47,15 +58,25 @@ export function startChild(command: readonly string[], logFile: string, handlers
     detached: true,
   });
   closeSync(log);
+  const groups = new Set<number>();
   let ended = false;
   const onExit = (exit: ChildExit): void => {
     if (ended) return;
     ended = true;
+    for (const pid of groups) void endGroup(pid, GROUP_GRACE_MS);
     handlers.onExit(exit);
+  };
+  const onGroup = ({ pid, change }: GroupMessage): void => {
+    if (change === 'ended') groups.delete(pid);
+    // The last words of a process may come after its end is known.
+    else if (ended) void endGroup(pid, GROUP_GRACE_MS);
+    else groups.add(pid);
   };
   child.on('message', (message) => {
     const parsed = fromChild.safeParse(message);
-    if (parsed.success) handlers.onMessage(parsed.data);
+    if (!parsed.success) return;
+    if (parsed.data.type === 'group') onGroup(parsed.data);
+    else handlers.onMessage(parsed.data);
   });
   child.on('exit', (code, signal) => onExit({ code, signal }));
   child.on('error', (error) => {

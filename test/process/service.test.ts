@@ -47,6 +47,19 @@ test('no acknowledged submission is missing after the coordinator was killed', a
   await killCoordinatorWhileSubmitting();
 });
 
+test('the script of an instance that was killed ends, before or while somebody else begins it anew', async () => {
+  const project = openProject();
+  const folder = await bringUp(project);
+  const run = 'echo $$ $AGENT_ID >> begun; sleep 600 & wait';
+  expect(await project.run(['task', 'add', 'long', '--run', run])).toMatchObject({ exitCode: 0 });
+  const begun = (): string[] => project.read('begun').split('\n').slice(0, -1);
+  const [script = '', id = ''] = await eventually('the script to run', () => begun()[0]?.split(' '));
+  const instance = findEndpoint(folder, id as NodeId)?.pid ?? 0;
+  kill(instance, 'SIGKILL');
+  await eventually('it to be gone', () => !project.processes().includes(Number(script)));
+  await eventually('another one', () => begun().length === 2);
+});
+
 test('an instance that crashes five times in a minute is reported and left down; the others go on', async () => {
   const project = openProject();
   const folder = await bringUp(project);

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { NodeId } from '../../protocol/ids.ts';
-import type { ChildMessage, ChildOrder } from '../../swarm/child.ts';
+import type { ChildOrder, ChildWord } from '../../swarm/child.ts';
 import { packageVersion } from '../package-version.ts';
 
 /** One instance of a swarm, started by its supervisor and never by hand. */
@@ -23,12 +23,14 @@ interface NodeCommandOptions {
 async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
   const { pino } = await import('pino');
   const { startInstance } = await import('../../compose.ts');
+  const { reportGroups } = await import('../../shell/program.ts');
   const { swarmFolder } = await import('../../swarm/layout.ts');
   const { SwarmError } = await import('../../protocol/errors.ts');
   const log = pino({ base: { node: id } }, pino.destination({ sync: true }));
-  const tell = (message: ChildMessage): void => {
+  const tell = (message: ChildWord): void => {
     process.send?.(message);
   };
+  reportGroups((pid, change) => tell({ type: 'group', pid, change }));
   try {
     const running = await startInstance({
       folder: swarmFolder(swarm),
