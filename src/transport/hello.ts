@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import { type ClusterId, isId, type NodeId } from '../protocol/ids.ts';
 import { MAX_HELLO_BYTES } from '../protocol/limits.ts';
@@ -24,23 +23,49 @@ export interface Identity {
   readonly nonce: string;
 }
 
-// The first release said `protocol` alone and lets nobody in who says another number there than its own; so that is the
-// lowest of a range, and who says no more speaks that one only.
-const PROTOCOLS_ONLY = z
-  .object({ protocol: z.int().positive(), protocolMax: z.int().optional() })
-  .transform(({ protocol, protocolMax }) => ({ min: protocol, max: protocolMax ?? protocol }))
-  .refine(({ min, max }) => min <= max, 'no protocol at all');
+// By hand: hooks dial for every tool call of a person's session, and loading a schema library would take them as
+// long as all the rest.
 
-// Unknown keys are let through: a newer node of the same protocol may say more.
-const HELLO = z.object({
-  kind: z.enum(['peer', 'client']),
-  clusterId: z.string().min(1).max(128),
-  nodeId: z.string().refine(isId, 'is no id'),
-  token: z.string().min(1).max(1_024),
-  version: z.string().max(64),
-  level: z.int().min(1).default(1),
-  nonce: z.string().min(1).max(64),
-});
+/**
+ * The first release said `protocol` alone and lets nobody in who says another number there than its own; so that is the
+ * lowest of a range, and who says no more speaks that one only.
+ */
+function readProtocols({ protocol, protocolMax = protocol }: Words): ProtocolRange | undefined {
+  if (!isCount(protocol) || !isCount(protocolMax) || protocol > protocolMax) return undefined;
+  return { min: protocol, max: protocolMax };
+}
+
+/** What every hello says besides its protocols. Unknown keys are let through: a newer node may say more. */
+function readWords({
+  kind,
+  clusterId,
+  nodeId,
+  token,
+  version,
+  level = 1,
+  nonce,
+}: Words): Omit<Hello, 'protocol'> | WordName {
+  if (kind !== 'peer' && kind !== 'client') return 'kind';
+  if (!isText(clusterId, 1, 128)) return 'clusterId';
+  if (!isText(nodeId, 1, 64) || !isId(nodeId)) return 'nodeId';
+  if (!isText(token, 1, 1_024)) return 'token';
+  if (!isText(version, 0, 64)) return 'version';
+  if (!isCount(level)) return 'level';
+  if (!isText(nonce, 1, 64)) return 'nonce';
+  const ids = { clusterId: clusterId as ClusterId, nodeId: nodeId as NodeId };
+  return { kind, ...ids, token, version, level, nonce };
+}
+
+type Words = Readonly<Record<string, unknown>>;
+type WordName = keyof Omit<Hello, 'protocol'>;
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+}
+
+function isText(value: unknown, least: number, most: number): value is string {
+  return typeof value === 'string' && value.length >= least && value.length <= most;
+}
 
 /** The first frame of a link, either way. */
 export interface Hello extends Omit<Identity, 'protocols'> {
@@ -64,17 +89,15 @@ export function encodeHello(
  * Errors: `WRONG_PROTOCOL` when there is no protocol in common, else `MALFORMED`.
  */
 export function decodeHello(bytes: Uint8Array, spoken: ProtocolRange = PROTOCOLS): Outcome<Hello> {
-  const parsed = bytes.length > MAX_HELLO_BYTES ? undefined : parseJson(bytes);
-  const protocols = PROTOCOLS_ONLY.safeParse(parsed);
-  if (!protocols.success) return malformed('the first frame must be a hello');
+  const words = bytes.length > MAX_HELLO_BYTES ? undefined : parseWords(bytes);
+  const protocols = words === undefined ? undefined : readProtocols(words);
+  if (words === undefined || protocols === undefined) return malformed('the first frame must be a hello');
   // First of all, for the rest of another protocol's hello may look different.
-  const protocol = highestCommon(spoken, protocols.data);
-  if (protocol === undefined) return wrongProtocol(protocols.data, spoken);
-  const hello = HELLO.safeParse(parsed);
-  if (!hello.success) return malformed(`hello: ${hello.error.issues[0]?.path.join('.')} is wrong`);
-  const { kind, clusterId, nodeId, token, version, level, nonce } = hello.data;
-  const ids = { clusterId: clusterId as ClusterId, nodeId: nodeId as NodeId };
-  return { ok: true, value: { kind, ...ids, token, version, level, protocol, nonce } };
+  const protocol = highestCommon(spoken, protocols);
+  if (protocol === undefined) return wrongProtocol(protocols, spoken);
+  const hello = readWords(words);
+  if (typeof hello === 'string') return malformed(`hello: ${hello} is wrong`);
+  return { ok: true, value: { ...hello, protocol } };
 }
 
 export interface Expected {
@@ -119,9 +142,10 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function parseWords(bytes: Uint8Array): Words | undefined {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof value === 'object' && value !== null ? (value as Words) : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
