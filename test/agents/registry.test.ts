@@ -42,10 +42,9 @@ test('a name is taken by the first place that has it, and the later file is name
   const found = await scanAgents(
     standardPlaces({ project: join(root, 'project'), home: join(root, 'home') }),
   );
-  expect(found.agents.map(({ definition, owner }) => [definition.name, owner])).toEqual([
-    ['twin', 'project'],
-    ['raft-manager', 'package'],
-  ]);
+  const places = found.agents.map(({ definition, owner }) => [definition.name, owner]);
+  expect(places.filter(([, owner]) => owner !== 'package')).toEqual([['twin', 'project']]);
+  expect(places).toContainEqual(['raft-manager', 'package']);
   expect(found.diagnostics).toMatchObject([
     { file: user, code: 'duplicate-name', severity: 'warning', message: expect.stringContaining(project) },
   ]);
@@ -53,7 +52,7 @@ test('a name is taken by the first place that has it, and the later file is name
 
 test('standard places that do not exist are empty; an argument that does not exist is bad input', async () => {
   const found = await scanAgents(standardPlaces({ project: join(root, 'none'), home: join(root, 'none') }));
-  expect(found.agents.map(({ owner }) => owner)).toEqual(['package']);
+  expect(new Set(found.agents.map(({ owner }) => owner))).toEqual(new Set(['package']));
   await expect(scan('none')).rejects.toMatchObject({
     code: 'BAD_INPUT',
     message: expect.stringContaining('none'),
