@@ -2,6 +2,7 @@ import type { NodeStatus } from '../node/port.ts';
 import type { ResultValues, TaskCommand } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
 import type { StateCounts, TaskDetail, TaskJson } from '../tasks/task.ts';
+import type { Brief, BriefQuery } from './brief.ts';
 
 /** What somebody may ask. All but `status` are linearizable: they see everything acknowledged before. */
 export type Query =
@@ -11,6 +12,7 @@ export type Query =
   | { readonly kind: 'task'; readonly id: string }
   | { readonly kind: 'reservations' }
   | { readonly kind: 'members' }
+  | BriefQuery
   | { readonly kind: 'checkpoint'; readonly index: number }
   | { readonly kind: 'log'; readonly from: number; readonly limit: number };
 
@@ -59,6 +61,7 @@ export interface Answers {
   readonly task: TaskDetail | null;
   readonly reservations: readonly ReservationJson[];
   readonly members: readonly MemberJson[];
+  readonly brief: Brief;
   /** The state's hash at a checkpoint; null when the node has no note of that index. */
   readonly checkpoint: { readonly stateHash: string } | null;
   readonly log: { readonly lines: readonly LogLine[]; readonly commitIndex: number };

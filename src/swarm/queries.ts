@@ -3,11 +3,16 @@ import type { Node } from '../node/node.ts';
 import type { Entry } from '../protocol/entry.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import type { LogIndex } from '../protocol/ids.ts';
+import { MAX_CAPABILITIES } from '../protocol/limits.ts';
 import { decodeEnvelope } from '../tasks/codec.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { toDetail, toJson } from '../tasks/task.ts';
+import { briefOf } from './brief.ts';
 import type { Answers, LogLine, Overview } from './port.ts';
 import { pack, type TaskPage, unpack, type WireQuery } from './wire.ts';
+
+/** Names under which one session may work at once: its own, and those of its subagents. */
+const MAX_HOLDERS = 256;
 
 /** What a node must survive to be asked: anything. */
 const schema = z.discriminatedUnion('kind', [
@@ -17,6 +22,12 @@ const schema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('task'), id: z.string() }),
   z.object({ kind: z.literal('reservations') }),
   z.object({ kind: z.literal('members') }),
+  z.object({
+    kind: z.literal('brief'),
+    holders: z.array(z.string()).max(MAX_HOLDERS),
+    capabilities: z.array(z.string()).max(MAX_CAPABILITIES),
+    since: z.int().min(0).nullable(),
+  }),
   z.object({ kind: z.literal('checkpoint'), index: z.int().positive() }),
   z.object({ kind: z.literal('log'), from: z.int().min(0), limit: z.int().min(0) }),
 ]);
@@ -58,6 +69,8 @@ export function answerOf(
     }
     case 'members':
       return [...machine.members.values()].map(({ id, name, url }) => ({ id, name, url: url ?? null }));
+    case 'brief':
+      return briefOf(query, { machine, node, now: Date.now() });
     case 'log': {
       const entries = node.committed(query.from as LogIndex, Math.min(query.limit, MAX_LOG_LINES));
       return { lines: fitting(entries, logLine), commitIndex: node.status().commitIndex };
