@@ -36,6 +36,9 @@ export type ErrorCode =
   | 'SESSION_EXPIRED'
   | 'LIMIT_EXCEEDED'
   | 'PAUSED'
+  | 'BUDGET_EXHAUSTED'
+  | 'LEVEL_TOO_LOW'
+  | 'UNKNOWN_BLOB'
   // Storage and transport
   | 'DATA_LOCKED'
   | 'DATA_DAMAGED'

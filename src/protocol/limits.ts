@@ -85,6 +85,26 @@ export const MAX_HOOK_RECORDS = 8;
 export const MAX_NOTES = 50;
 export const MAX_NOTE_CHARS = 4 * KIB;
 
+/** State of an executor that is kept in the log; what is larger lies beside it. */
+export const MAX_TURN_STATE_BYTES = 16 * KIB;
+
+/** Such states of all open tasks together: they are in every snapshot. Beyond it states lie beside the log. */
+export const MAX_KEPT_STATE_BYTES = 64 * MIB;
+
+/** One content beside the log: it goes over the wire in one frame. */
+export const MAX_BLOB_BYTES = 8 * MIB;
+
+/** Contents that open tasks name, and what one node stores, those nobody names yet included. */
+export const MAX_NAMED_BLOB_BYTES = 512 * MIB;
+export const MAX_STORED_BLOB_BYTES = 1024 * MIB;
+
+/** Turns of one attempt, tokens and millionths of a dollar: far from where a double loses count. */
+export const MAX_TURNS = 10_000;
+export const MAX_USAGE = 10 ** 12;
+
+/** What an executor says in one go; more is cut at the front. */
+export const MAX_PROGRESS_CHARS = 4 * KIB;
+
 /** Registered instances. */
 export const MAX_INSTANCES = 2_000;
 export const MAX_CAPACITY = 1_000;

@@ -1,10 +1,13 @@
 import { Packr } from 'msgpackr';
+import type { BlobName } from './blob-name.ts';
 import type * as command from './command.ts';
 import {
+  bytes,
   integer,
   list,
   natural,
   oneOf,
+  orNull,
   positive,
   record,
   type Shape,
@@ -12,6 +15,7 @@ import {
   textMap,
   truth,
 } from './shape.ts';
+import type { Usage } from './usage.ts';
 import { isWellFormed } from './well-formed.ts';
 
 /** Commands as bytes of the log: MessagePack, plain maps, so that other languages can read it. */
@@ -42,7 +46,17 @@ const taskSpec = record<command.TaskSpec>(
     dependsOn: texts,
     env: textMap,
   },
-  { prompt: text, run: text, timeoutMs: positive, retries: natural, gate: text },
+  {
+    prompt: text,
+    run: text,
+    timeoutMs: positive,
+    retries: natural,
+    gate: text,
+    model: text,
+    maxTurns: positive,
+    maxTokens: positive,
+    maxCostMicros: positive,
+  },
 );
 
 const hookRecord = record<command.HookRecord>(
@@ -57,7 +71,15 @@ const hookRecord = record<command.HookRecord>(
 );
 
 const attempt = { output: text, hooks: list(hookRecord) };
-const stream = { exitCode: integer };
+const usage = record<Usage>({
+  turns: natural,
+  inputTokens: natural,
+  outputTokens: natural,
+  cacheReadTokens: natural,
+  cacheWriteTokens: natural,
+  costMicros: natural,
+});
+const measured = { exitCode: integer, usage };
 
 /** What follows the kind, kind by kind. The compiler sees to it that none is missing. */
 const BODIES: { readonly [Kind in command.TaskCommand['kind']]: Shape<BodyOf<Kind>> } = {
@@ -77,12 +99,17 @@ const BODIES: { readonly [Kind in command.TaskCommand['kind']]: Shape<BodyOf<Kin
     reservations: list(record(reservationFence)),
   }),
   note: record<command.NoteCommand>({ kind: oneOf('note'), ...fenced, text }),
-  complete: record<command.CompleteCommand>({ kind: oneOf('complete'), ...fenced, ...attempt }, stream),
+  'save-turn': record<command.SaveTurnCommand>(
+    { kind: oneOf('save-turn'), ...fenced, turn: positive, usage },
+    { state: bytes, blob: record<BlobName>({ sha256: text, bytes: positive }) },
+  ),
+  progress: record<command.ProgressCommand>({ kind: oneOf('progress'), ...fenced, text }),
+  complete: record<command.CompleteCommand>({ kind: oneOf('complete'), ...fenced, ...attempt }, measured),
   fail: record<command.FailCommand>(
     { kind: oneOf('fail'), ...fenced, ...attempt, reason: text, next: oneOf('retry', 'final', 'park') },
-    stream,
+    { ...measured, code: text },
   ),
-  release: record<command.ReleaseCommand>({ kind: oneOf('release'), ...fenced, reason: text }),
+  release: record<command.ReleaseCommand>({ kind: oneOf('release'), ...fenced, reason: text }, { usage }),
   cancel: record<command.CancelCommand>({ kind: oneOf('cancel'), taskId: text, reason: text }),
   retry: record<command.RetryCommand>({ kind: oneOf('retry'), taskId: text }),
   approve: record<command.ApproveCommand>({ kind: oneOf('approve'), taskId: text, by: text }),
@@ -105,7 +132,13 @@ const BODIES: { readonly [Kind in command.TaskCommand['kind']]: Shape<BodyOf<Kin
   resume: record<command.ResumeCommand>({ kind: oneOf('resume') }),
   configure: record<command.ConfigureCommand>(
     { kind: oneOf('configure') },
-    { maxActive: positive, attempts: positive, leaseMs: positive },
+    {
+      maxActive: positive,
+      attempts: positive,
+      leaseMs: positive,
+      maxTokens: orNull(positive),
+      maxCostMicros: orNull(positive),
+    },
   ),
   reserve: record<command.ReserveCommand>(
     {

@@ -1,4 +1,6 @@
 import type { ErrorCode } from '../protocol/errors.ts';
+import type { BlobName } from './blob-name.ts';
+import type { Usage, UsageLimits } from './usage.ts';
 
 /**
  * What may be written to the task log, and what the machine answers.
@@ -29,6 +31,13 @@ export interface TaskSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Who or what must `approve` before the task may run: a person, CI. */
   readonly gate?: string;
+  /** For the executor: an alias or a full id. Absent: the instance decides. */
+  readonly model?: string;
+  /** For the executor: exchanges with the model in one attempt. */
+  readonly maxTurns?: number;
+  /** Of all attempts since the last `retry` together; reached, the task is parked. */
+  readonly maxTokens?: number;
+  readonly maxCostMicros?: number;
 }
 
 /** What one hook did around one attempt. */
@@ -48,6 +57,8 @@ export interface AttemptResult {
   /** Kept up to `MAX_OUTPUT_CHARS`. */
   readonly output: string;
   readonly hooks: readonly HookRecord[];
+  /** All that the attempt has used up. */
+  readonly usage?: Usage;
 }
 
 /** Names one lease on one task. The fence is the log index of its assignment. */
@@ -100,6 +111,28 @@ export interface NoteCommand extends TaskFence {
   readonly text: string;
 }
 
+/**
+ * The attempt has got so far, and can be gone on with from here, by whoever has the task next. A sign of life too. A
+ * turn not above the last one of this attempt is answered again and changes nothing.
+ */
+export interface SaveTurnCommand extends TaskFence {
+  readonly kind: 'save-turn';
+  /** From 1, of this attempt. */
+  readonly turn: number;
+  /** All that this attempt has used up so far. */
+  readonly usage: Usage;
+  /** What the executor needs to go on; at most `MAX_TURN_STATE_BYTES`. Absent, with `blob` too: what was kept stays. */
+  readonly state?: Uint8Array;
+  /** The same where it is larger; stored on a majority of the voters before this is proposed. */
+  readonly blob?: BlobName;
+}
+
+/** What the executor says while it works, for those who watch: nothing of it is kept. A sign of life too. */
+export interface ProgressCommand extends TaskFence {
+  readonly kind: 'progress';
+  readonly text: string;
+}
+
 export interface CompleteCommand extends TaskFence, AttemptResult {
   readonly kind: 'complete';
 }
@@ -113,12 +146,15 @@ export interface FailCommand extends TaskFence, AttemptResult {
    * - `park`: a person must look first (a budget is used up).
    */
   readonly next: 'retry' | 'final' | 'park';
+  /** The outcome's name for programs, such as `RATE_LIMITED`. */
+  readonly code?: string;
 }
 
 /** The worker hands the task back unfinished. Not a failure. */
 export interface ReleaseCommand extends TaskFence {
   readonly kind: 'release';
   readonly reason: string;
+  readonly usage?: Usage;
 }
 
 export interface CancelCommand {
@@ -176,8 +212,8 @@ export interface ResumeCommand {
   readonly kind: 'resume';
 }
 
-/** What is absent stays as it is. */
-export interface ConfigureCommand {
+/** What is absent stays as it is; a limit that is null is lifted. */
+export interface ConfigureCommand extends UsageLimits {
   readonly kind: 'configure';
   /** Cap on assigned and running tasks together. */
   readonly maxActive?: number;
@@ -263,6 +299,8 @@ export type TaskCommand =
   | StartCommand
   | RenewCommand
   | NoteCommand
+  | SaveTurnCommand
+  | ProgressCommand
   | CompleteCommand
   | FailCommand
   | ReleaseCommand
@@ -317,6 +355,9 @@ export interface ResultValues {
     readonly stale: readonly { readonly id: string; readonly why: string }[];
   };
   readonly note: TaskFence;
+  /** `parked`: the task's budget is used up, and the lease has ended. */
+  readonly 'save-turn': TaskFence & { readonly state: 'running' | 'parked' };
+  readonly progress: TaskFence;
   readonly complete: TaskFence;
   /** `state`: what became of the task. */
   readonly fail: TaskFence & { readonly state: 'queued' | 'failed' | 'parked' };
@@ -330,7 +371,7 @@ export interface ResultValues {
   readonly unregister: { readonly instanceId: string; readonly returned: readonly string[] };
   readonly pause: { readonly paused: true };
   readonly resume: { readonly paused: false };
-  readonly configure: { readonly maxActive: number; readonly attempts: number; readonly leaseMs: number };
+  readonly configure: UsageLimits & Readonly<Record<'maxActive' | 'attempts' | 'leaseMs', number>>;
   readonly reserve: ReservationFence & { readonly leaseMs: number };
   readonly 'release-reservation': ReservationFence;
   readonly 'expire-reservation': ReservationFence;

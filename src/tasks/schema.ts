@@ -19,6 +19,22 @@ const line = z.string().max(limits.MAX_LINE_CHARS);
 const key = z.string().min(1).max(128);
 const index = z.int().positive();
 const count = z.int().min(0);
+const amount = count.max(limits.MAX_USAGE);
+const usage = z.strictObject({
+  turns: amount,
+  inputTokens: amount,
+  outputTokens: amount,
+  cacheReadTokens: amount,
+  cacheWriteTokens: amount,
+  costMicros: amount,
+});
+const blob = z.strictObject({
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, '64 lower-case hexadecimal digits'),
+  bytes: z.int().positive().max(limits.MAX_BLOB_BYTES),
+});
+const turnState = z.instanceof(Uint8Array).refine((bytes) => bytes.length <= limits.MAX_TURN_STATE_BYTES, {
+  error: `at most ${limits.MAX_TURN_STATE_BYTES} bytes; larger state goes into a blob`,
+});
 const leaseMs = z.int().min(limits.MIN_LEASE_MS).max(limits.MAX_LEASE_MS);
 const capabilities = z.array(key).max(limits.MAX_CAPABILITIES);
 const envValue = z
@@ -63,6 +79,10 @@ const taskSpec = z
       .exactOptional(),
     env: env.default({}),
     gate: line.min(1).exactOptional(),
+    model: key.exactOptional(),
+    maxTurns: z.int().positive().max(limits.MAX_TURNS).exactOptional(),
+    maxTokens: amount.positive().exactOptional(),
+    maxCostMicros: amount.positive().exactOptional(),
   })
   .transform((spec) => ({ ...spec, title: spec.title ?? spec.id }));
 
@@ -81,6 +101,7 @@ const attemptResult = {
   exitCode: z.int().exactOptional(),
   output: output.default(''),
   hooks: z.array(hookRecord).max(limits.MAX_HOOK_RECORDS).default([]).transform(shareRoom),
+  usage: usage.exactOptional(),
 };
 
 const memberName = z.string().regex(/^[A-Za-z0-9._-]{1,48}$/, '1 to 48 of the characters A-Z a-z 0-9 . _ -');
@@ -110,6 +131,19 @@ const taskCommand: z.ZodType<TaskCommand> = z.discriminatedUnion('kind', [
     reservations: z.array(z.strictObject(fencedReservation)).max(limits.MAX_BATCH).default([]),
   }),
   z.strictObject({ kind: z.literal('note'), ...fenced, text: z.string().min(1).max(limits.MAX_NOTE_CHARS) }),
+  z.strictObject({
+    kind: z.literal('save-turn'),
+    ...fenced,
+    turn: z.int().positive().max(limits.MAX_TURNS),
+    usage,
+    state: turnState.exactOptional(),
+    blob: blob.exactOptional(),
+  }),
+  z.strictObject({
+    kind: z.literal('progress'),
+    ...fenced,
+    text: z.string().min(1).max(limits.MAX_PROGRESS_CHARS),
+  }),
   z.strictObject({ kind: z.literal('complete'), ...fenced, ...attemptResult }),
   z.strictObject({
     kind: z.literal('fail'),
@@ -117,8 +151,17 @@ const taskCommand: z.ZodType<TaskCommand> = z.discriminatedUnion('kind', [
     ...attemptResult,
     reason: line,
     next: z.enum(['retry', 'final', 'park']).default('retry'),
+    code: z
+      .string()
+      .regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'a name such as RATE_LIMITED')
+      .exactOptional(),
   }),
-  z.strictObject({ kind: z.literal('release'), ...fenced, reason: line.default('') }),
+  z.strictObject({
+    kind: z.literal('release'),
+    ...fenced,
+    reason: line.default(''),
+    usage: usage.exactOptional(),
+  }),
   z.strictObject({ kind: z.literal('cancel'), taskId: id, reason: line.default('') }),
   z.strictObject({ kind: z.literal('retry'), taskId: id }),
   z.strictObject({ kind: z.literal('approve'), taskId: id, by: line.min(1) }),
@@ -144,6 +187,8 @@ const taskCommand: z.ZodType<TaskCommand> = z.discriminatedUnion('kind', [
     maxActive: z.int().positive().max(limits.MAX_LIVE_TASKS).exactOptional(),
     attempts: z.int().positive().max(limits.MAX_ATTEMPTS).exactOptional(),
     leaseMs: leaseMs.exactOptional(),
+    maxTokens: amount.positive().nullable().exactOptional(),
+    maxCostMicros: amount.positive().nullable().exactOptional(),
   }),
   z.strictObject({
     kind: z.literal('reserve'),

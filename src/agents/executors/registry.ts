@@ -1,0 +1,38 @@
+import { SwarmError } from '../../protocol/errors.ts';
+import { commandExecutor } from './command.ts';
+import type { Executor } from './port.ts';
+
+/** What `--executor` takes, and a swarm's roster keeps. */
+export const EXECUTOR_NAMES = ['command', 'claude', 'claude-code'] as const;
+
+export type ExecutorName = (typeof EXECUTOR_NAMES)[number];
+
+/** Loaded only where they are used: an SDK costs every command its start. */
+const FACTORIES: Readonly<Partial<Record<ExecutorName, () => Promise<Executor>>>> = {
+  command: async () => commandExecutor,
+  // claude: async () => (await import('./claude/executor.ts')).claudeExecutor,
+  // 'claude-code': async () => (await import('./claude-code.ts')).claudeCodeExecutor,
+};
+
+/**
+ * The executor of that name. One that does prompts leaves tasks with a `run` to the shell.
+ *
+ * @throws SwarmError BAD_INPUT
+ */
+export async function createExecutor(name: ExecutorName): Promise<Executor> {
+  const executor = await FACTORIES[name]?.();
+  if (executor === undefined) throw new SwarmError('BAD_INPUT', `this release has no executor ${name}`);
+  return executor === commandExecutor ? executor : withShell(executor);
+}
+
+/** A shell command is no work for a model: it is run as it stands, wherever the task ends up. */
+function withShell(model: Executor): Executor {
+  const forWork = ({ run }: { readonly run?: string | undefined }): Executor =>
+    run === undefined ? model : commandExecutor;
+  return {
+    name: model.name,
+    ...(model.preflight === undefined ? {} : { preflight: model.preflight.bind(model) }),
+    refuse: (task) => forWork(task).refuse(task),
+    execute: (execution) => forWork(execution).execute(execution),
+  };
+}
