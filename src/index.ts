@@ -1,12 +1,30 @@
 /**
- * The public surface: read agent files, join the conversation of a running swarm. Everything else is
- * reached through the command line.
+ * The public surface: read agent files, start a swarm in a program, join one that runs, talk to it.
+ * Everything else is reached through the command line.
  */
 
 export type { AgentDefinition } from './agents/definition.ts';
 export type { Diagnostic } from './agents/diagnostic.ts';
 export type { LintResult } from './agents/lint.ts';
-export { lintAgentFile, loadAgentFile } from './agents/load.ts';
+export { lintAgentFile, loadAgentFile, loadAgentFile as loadAgent } from './agents/load.ts';
+export type {
+  Claim,
+  ClientOptions,
+  Ending,
+  Failure,
+  NewTask,
+  Reservation,
+  ReserveOptions,
+  SwarmStatus,
+  WorkOutcome,
+} from './api/client-port.ts';
+export { type CreateSwarmOptions, createSwarm, type LocalSwarm } from './api/create-swarm.ts';
+export type { ExecutorChoice } from './api/executor.ts';
+export type { SwarmInstance } from './api/instance.ts';
+export { type JoinedInstance, type JoinSwarmOptions, joinSwarm } from './api/join-swarm.ts';
+export type { SwarmEvent } from './api/notices.ts';
+export { SwarmClient } from './api/swarm-client.ts';
+export type { Assignment, Work, WorkResult } from './api/work.ts';
 export { type ErrorCode, SwarmError } from './protocol/errors.ts';
 export { type ConnectOptions, connectSwarm } from './swarm/connect.ts';
 export type {
@@ -21,4 +39,5 @@ export type {
 } from './swarm/port.ts';
 export type { ResultValues, TaskCommand, TaskSpec } from './tasks/command.ts';
 export type { TaskEvent } from './tasks/event.ts';
-export type { TaskJson, TaskState } from './tasks/task.ts';
+export type { TaskDetail, TaskJson, TaskState } from './tasks/task.ts';
+export type { Usage } from './tasks/usage.ts';

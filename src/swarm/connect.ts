@@ -11,6 +11,8 @@ export interface ConnectOptions {
   readonly name?: string;
   /** Hears everything that is applied from now on, in log order. */
   onNotice?(notice: Notice): void;
+  /** With `onNotice`: some may have been missed, by a change of link or a snapshot. Look again. */
+  onRelinked?(): void;
 }
 
 /**
@@ -20,13 +22,14 @@ export interface ConnectOptions {
  * @throws SwarmError NOT_RUNNING when no swarm is up there.
  */
 export async function connectSwarm(options: ConnectOptions = {}): Promise<Swarm> {
-  const { dir, name = `program-${process.pid}`, onNotice } = options;
+  const { dir, name = `program-${process.pid}`, onNotice, onRelinked } = options;
   const folder = findSwarm(locateProject(dir, process.env, process.cwd()));
   const client = new SwarmClient({
     folder,
     name,
     version: 'library',
     ...(onNotice === undefined ? {} : { onNotice }),
+    ...(onRelinked === undefined ? {} : { onRelinked }),
   });
   await client.watch();
   return {

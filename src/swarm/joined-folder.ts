@@ -1,3 +1,5 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { AgentDefinition } from '../agents/definition.ts';
 import { electionTraits } from '../agents/election-traits.ts';
 import { SwarmError } from '../protocol/errors.ts';
@@ -5,7 +7,8 @@ import type { NodeId } from '../protocol/ids.ts';
 import { DEFAULT_LEASE_MS } from '../protocol/limits.ts';
 import { findSwarm } from './discovery.ts';
 import { findEndpoint } from './endpoint.ts';
-import type { ProjectFolder, SwarmFolder } from './layout.ts';
+import { type ProjectFolder, prepareStateFolder, type SwarmFolder, swarmFolder } from './layout.ts';
+import { isRemoved } from './removal.ts';
 import { createSwarm, loadRoster, loadToken, type Roster, updateRoster, updateToken } from './roster.ts';
 
 /** How an instance wants to join a swarm. */
@@ -21,7 +24,7 @@ export interface JoinPlan {
   readonly requireHooks: boolean;
 }
 
-export interface JoinedFolderOptions extends JoinPlan {
+interface JoinedFolderOptions extends JoinPlan {
   readonly definition: AgentDefinition;
   readonly project: ProjectFolder;
 }
@@ -30,12 +33,32 @@ const LOOPBACK = { host: '127.0.0.1', port: 0 };
 const HEALTH_TIMEOUT_MS = 5_000;
 
 /**
+ * Makes ready the folder of an instance that joins a swarm which runs already, or has joined it before.
+ *
+ * @throws SwarmError NOT_RUNNING when no node answers; UNAUTHORIZED without a token; DATA_FOREIGN when the nodes that are
+ *   named belong to another swarm than the folder.
+ */
+export async function prepareJoinedFolder(options: JoinedFolderOptions): Promise<SwarmFolder> {
+  const { name, project } = options;
+  const folder = swarmFolder(join(project.joined, name));
+  // What it kept belongs to a member that is none any more: it comes as a new one.
+  if (isRemoved(folder, name)) rmSync(folder.nodeFolder(name), { recursive: true });
+  if (existsSync(folder.roster)) {
+    await refreshJoinedFolder(folder, options);
+  } else {
+    prepareStateFolder(project.state);
+    await foundJoinedFolder(folder.root, options);
+  }
+  return folder;
+}
+
+/**
  * Lays out the folder of an instance that joins a swarm which runs already: asks one of its nodes which swarm
  * that is, and keeps what it takes to come back.
  *
  * @throws SwarmError NOT_RUNNING when no node answers; UNAUTHORIZED without a token.
  */
-export async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Promise<void> {
+async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Promise<void> {
   const { name, definition, project, listen = LOOPBACK, voter, requireHooks } = options;
   const seeds = options.seeds.length > 0 ? options.seeds : seedsOf(findSwarm(project));
   const swarm = await askSwarm(seeds);
@@ -70,7 +93,7 @@ export async function foundJoinedFolder(root: string, options: JoinedFolderOptio
  *
  * @throws SwarmError DATA_FOREIGN when the nodes that are named belong to another swarm.
  */
-export async function refreshJoinedFolder(
+async function refreshJoinedFolder(
   folder: SwarmFolder,
   { definition, listen, name, project, requireHooks, seeds, token, voter }: JoinedFolderOptions,
 ): Promise<void> {

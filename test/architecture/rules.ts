@@ -9,7 +9,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['agents', 'hooks'],
   ['swarm'],
   ['siblings'],
-  ['cli', 'mcp', 'http', 'plugin'],
+  ['api', 'cli', 'mcp', 'http', 'plugin'],
 ];
 
 /** The two files that stand outside the folders: the wiring, and the public surface. */

@@ -1,11 +1,9 @@
-import { existsSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { loadAgentFile } from '../../agents/load.ts';
 import { type RunningInstance, startInstance } from '../../compose.ts';
 import type { NodeId } from '../../protocol/ids.ts';
-import { foundJoinedFolder, refreshJoinedFolder } from '../../swarm/joined-folder.ts';
-import { locateProject, prepareStateFolder, type SwarmFolder, swarmFolder } from '../../swarm/layout.ts';
-import { isRemoved } from '../../swarm/removal.ts';
+import { prepareJoinedFolder } from '../../swarm/joined-folder.ts';
+import { locateProject, type SwarmFolder } from '../../swarm/layout.ts';
 import { warnOfExposure } from '../exposure.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine } from '../reach.ts';
@@ -19,18 +17,7 @@ export async function executeAgent(file: string, options: AgentOptions): Promise
   const definition = await loadAgentFile(resolve(file));
   const project = locateProject(options.dir, process.env, process.cwd());
   const plan = planJoin(definition, options);
-  const folder = swarmFolder(join(project.joined, plan.name));
-  if (isRemoved(folder, plan.name)) {
-    // What it kept belongs to a member that is none any more: it comes as a new one.
-    rmSync(folder.nodeFolder(plan.name), { recursive: true });
-  }
-  const isNew = !existsSync(folder.roster);
-  if (isNew) {
-    prepareStateFolder(project.state);
-    await foundJoinedFolder(folder.root, { ...plan, definition, project });
-  } else {
-    await refreshJoinedFolder(folder, { ...plan, definition, project });
-  }
+  const folder = await prepareJoinedFolder({ ...plan, definition, project });
   if (plan.listen !== undefined) warnOfExposure(plan.listen.host);
   const interrupts = new Interrupts();
   interrupts.onSecond(() => process.exit(EXIT.failed));

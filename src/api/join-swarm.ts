@@ -1,0 +1,83 @@
+import { resolve } from 'node:path';
+import { loadAgentFile } from '../agents/load.ts';
+import { PACKAGE_AGENTS } from '../agents/registry.ts';
+import { SwarmError } from '../protocol/errors.ts';
+import type { NodeId } from '../protocol/ids.ts';
+import { idStem } from '../swarm/founding.ts';
+import { prepareJoinedFolder } from '../swarm/joined-folder.ts';
+import { locateProject } from '../swarm/layout.ts';
+import { chosen, type ExecutorChoice } from './executor.ts';
+import { type SwarmInstance, startNamed } from './instance.ts';
+import { SwarmClient } from './swarm-client.ts';
+
+export interface JoinSwarmOptions {
+  readonly executor?: ExecutorChoice;
+  /** Agent file whose capabilities and hooks it works with. Default: the raft-manager of this package. */
+  readonly agent?: string;
+  /** What to call it: 1 to 48 letters, digits, dots, underscores, dashes. Default: as its agent file does. */
+  readonly name?: string;
+  /** Nodes of the swarm, as `ws://host:port`; one that answers is enough. Default: the swarm of the state folder. */
+  readonly nodes?: readonly string[];
+  /** The swarm's secret. Default: `RAFT_MANAGER_TOKEN`, or that of the state folder's swarm. */
+  readonly token?: string;
+  /** Where the other members reach it; port 0 for any free one. Default: as before, at first loopback and any port. */
+  readonly listen?: { readonly host: string; readonly port: number };
+  /**
+   * State folder, in which it keeps its data under its name, and by that comes back as the same member. Default:
+   * `RAFT_MANAGER_DIR`, or `.raft-manager` of the current folder's project.
+   */
+  readonly dir?: string;
+  /** Hears of what goes wrong in passing: a link that broke, a renewal that was late. */
+  onTrouble?(trouble: unknown): void;
+}
+
+/** An instance in this process that belongs to a swarm elsewhere. */
+export interface JoinedInstance extends SwarmInstance {
+  /** Talks to the swarm under the instance's name. */
+  readonly client: SwarmClient;
+}
+
+const NAME_PATTERN = /^[A-Za-z0-9._-]{1,48}$/;
+
+/**
+ * Brings an instance in this process into a swarm that is up, as a learner: it follows the log and works, and does not
+ * vote.
+ *
+ * @throws SwarmError NOT_RUNNING when no node answers; UNAUTHORIZED without the right token; DATA_FOREIGN when the state
+ *   folder holds an instance of that name which belongs to another swarm; BAD_INPUT
+ */
+export async function joinSwarm(options: JoinSwarmOptions = {}): Promise<JoinedInstance> {
+  const {
+    agent = resolve(PACKAGE_AGENTS, 'raft-manager.md'),
+    executor,
+    listen,
+    nodes = [],
+    onTrouble,
+  } = options;
+  const definition = await loadAgentFile(resolve(agent));
+  const name = options.name ?? idStem(definition.name).slice(0, 48);
+  if (!NAME_PATTERN.test(name)) {
+    throw new SwarmError('BAD_INPUT', `"${name}" cannot be a name: expected 1 to 48 of A-Z a-z 0-9 . _ -`);
+  }
+  const token = options.token ?? process.env.RAFT_MANAGER_TOKEN;
+  const folder = await prepareJoinedFolder({
+    name: name as NodeId,
+    seeds: nodes,
+    voter: false,
+    requireHooks: false,
+    definition,
+    project: locateProject(options.dir, process.env, process.cwd()),
+    ...(token === undefined ? {} : { token }),
+    ...(listen === undefined ? {} : { listen }),
+  });
+  const instance = await startNamed({ folder, name: name as NodeId, executor: chosen(executor), onTrouble });
+  const client = await SwarmClient.connect({ dir: folder.root, name: instance.id });
+  return {
+    ...instance,
+    client,
+    async stop() {
+      await client.close();
+      await instance.stop();
+    },
+  };
+}
