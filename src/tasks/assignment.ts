@@ -1,4 +1,5 @@
 import { MAX_REMEMBERED } from '../protocol/limits.ts';
+import { swarmExhaustion } from './budget.ts';
 import { accept, type Change, refuse, remember } from './change.ts';
 import type { AssignCommand, ClaimCommand, Refusal, TaskFence, TaskResult } from './command.ts';
 import { unknownTask } from './fence.ts';
@@ -22,6 +23,8 @@ export function assign(change: Change, { assignments }: AssignCommand): TaskResu
 function assignOne(change: Change, taskId: string, instanceId: string): string | undefined {
   const { state, at } = change;
   if (state.paused !== undefined) return 'the swarm is paused';
+  const exhausted = swarmExhaustion(state);
+  if (exhausted !== undefined) return `the swarm's budget is used up: ${exhausted}`;
   if (isFull(change)) return `${state.settings.maxActive} tasks are active, which is the cap`;
   const record = state.tasks.get(taskId);
   if (record === undefined) return 'there is no such task';
@@ -43,6 +46,13 @@ export function claim(change: Change, command: ClaimCommand): TaskResult<'claim'
   if (first !== undefined) return accept(first);
   if (state.paused !== undefined) {
     return refuse('PAUSED', `the swarm is paused (${state.paused}); claim again once it is resumed`);
+  }
+  const exhausted = swarmExhaustion(state);
+  if (exhausted !== undefined) {
+    return refuse(
+      'BUDGET_EXHAUSTED',
+      `the swarm's budget is used up (${exhausted}); claim again once it is raised`,
+    );
   }
   if (isFull(change)) {
     return refuse('LIMIT_EXCEEDED', `${state.settings.maxActive} tasks are active, which is the cap`);

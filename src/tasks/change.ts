@@ -62,6 +62,16 @@ function foldTask(hash: RunningHash, before: TaskRecord | undefined, after: Task
   if (before?.spec !== after.spec) hash.value(after.spec);
   if (before?.last !== after.last) hash.value(after.last);
   if (before?.notes !== after.notes) hash.value(after.notes.at(-1));
+  foldWork(hash, before, after);
+}
+
+/** Named, since each of these may be absent. */
+function foldWork(hash: RunningHash, before: TaskRecord | undefined, after: TaskRecord): void {
+  const { usage, usageBefore, progress, saved } = after;
+  if (before?.usage !== usage) hash.value({ usage });
+  if (before?.usageBefore !== usageBefore) hash.value({ usageBefore });
+  if (before?.progress !== progress) hash.value({ progress });
+  if (before?.saved !== saved) hash.value({ saved });
 }
 
 /** Keeps history within its bounds. A task that an open one depends on is never forgotten. */

@@ -2,7 +2,7 @@ import { Packr } from 'msgpackr';
 import type { BlobName } from './blob-name.ts';
 import type * as command from './command.ts';
 import {
-  bytes,
+  binary,
   integer,
   list,
   natural,
@@ -101,7 +101,7 @@ const BODIES: { readonly [Kind in command.TaskCommand['kind']]: Shape<BodyOf<Kin
   note: record<command.NoteCommand>({ kind: oneOf('note'), ...fenced, text }),
   'save-turn': record<command.SaveTurnCommand>(
     { kind: oneOf('save-turn'), ...fenced, turn: positive, usage },
-    { state: bytes, blob: record<BlobName>({ sha256: text, bytes: positive }) },
+    { state: binary, blob: record<BlobName>({ sha256: text, bytes: positive }) },
   ),
   progress: record<command.ProgressCommand>({ kind: oneOf('progress'), ...fenced, text }),
   complete: record<command.CompleteCommand>({ kind: oneOf('complete'), ...fenced, ...attempt }, measured),

@@ -1,5 +1,7 @@
+import { swarmExhaustion, tellExhaustion } from './budget.ts';
 import { accept, type Change } from './change.ts';
 import type { ConfigureCommand, PauseCommand, TaskResult } from './command.ts';
+import type { UsageLimits } from './usage.ts';
 
 /** The brakes. */
 
@@ -18,17 +20,27 @@ export function resume({ state, hash, events }: Change): TaskResult<'resume'> {
   return accept({ paused: false });
 }
 
-export function configure(
-  { state, hash, events }: Change,
-  command: ConfigureCommand,
-): TaskResult<'configure'> {
+export function configure(change: Change, command: ConfigureCommand): TaskResult<'configure'> {
+  const { state, hash, events } = change;
   const { maxActive, attempts, leaseMs } = state.settings;
+  const before = swarmExhaustion(state) === undefined ? 'open' : 'exhausted';
   state.settings = {
     maxActive: command.maxActive ?? maxActive,
     attempts: command.attempts ?? attempts,
     leaseMs: command.leaseMs ?? leaseMs,
+    ...limitsOf(state.settings),
+    ...limitsOf(command),
   };
   hash.value(state.settings);
   events.push({ type: 'configured' });
+  tellExhaustion(change, before);
   return accept(state.settings);
+}
+
+/** Those that somebody has spoken of: null says that there is none, which is not the same as silence. */
+function limitsOf({ maxTokens, maxCostMicros }: UsageLimits): UsageLimits {
+  return {
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(maxCostMicros === undefined ? {} : { maxCostMicros }),
+  };
 }

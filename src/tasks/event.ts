@@ -14,6 +14,18 @@ export type TaskEvent =
       readonly reason: string;
     }
   | { readonly type: 'note'; readonly taskId: string; readonly agent: string; readonly text: string }
+  /** An attempt has completed a turn, and its usage is counted. */
+  | { readonly type: 'turn'; readonly taskId: string; readonly agent: string; readonly turn: number }
+  /** What an executor says while it works; it may end amid a line. */
+  | {
+      readonly type: 'output';
+      readonly taskId: string;
+      readonly agent: string;
+      readonly fence: number;
+      readonly text: string;
+    }
+  /** The swarm's budget is used up, in these words; undefined: there is some again. */
+  | { readonly type: 'budget'; readonly exhausted: string | undefined }
   /** Dropped from history. */
   | { readonly type: 'task-forgotten'; readonly taskId: string }
   | { readonly type: 'instance'; readonly instanceId: string; readonly change: 'registered' | 'gone' }

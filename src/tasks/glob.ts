@@ -39,6 +39,24 @@ export function patternsOverlap(left: string, right: string): boolean {
   return sequencesMeet(segmentsOf(left), segmentsOf(right), SEGMENTS);
 }
 
+/**
+ * True unless it is certain that `pattern` does not mean the file at `path`, relative to the repository. The path is
+ * taken as it is written: a file may have brackets or stars in its name.
+ */
+export function mayMean(pattern: string, path: string): boolean {
+  if (pattern === MERGE) return false;
+  const names = path
+    .normalize('NFC')
+    .split('/')
+    .filter((part) => part !== '' && part !== '.');
+  return sequencesMeet(segmentsOf(pattern), names.map(literalSegment), SEGMENTS);
+}
+
+function literalSegment(name: string): Segment {
+  const tokens = name.split('').map((char): Token => ({ kind: 'literal', text: lowerAscii(char) }));
+  return { kind: 'name', tokens };
+}
+
 interface Alphabet<Element> {
   /** True for an element that stands for any number of elements, none included. */
   readonly isStar: (element: Element) => boolean;

@@ -54,6 +54,11 @@ export class RunningHash {
   }
 
   #structure(value: object): void {
+    if (value instanceof Uint8Array) {
+      this.#step(TAG.bytes);
+      for (const byte of value) this.#step(byte);
+      return this.#step(value.length);
+    }
     if (Array.isArray(value)) {
       this.#step(TAG.list);
       for (const item of value) this.value(item);
@@ -86,4 +91,4 @@ function hexWord(word: number): string {
 
 const WORD = 2 ** 32;
 
-const TAG = { nothing: 1, false: 2, true: 3, number: 4, text: 5, list: 6, record: 7 } as const;
+const TAG = { nothing: 1, false: 2, true: 3, number: 4, text: 5, list: 6, record: 7, bytes: 8 } as const;

@@ -1,4 +1,5 @@
 import { MAX_LOSSES, MAX_OUTPUT_CHARS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
+import { countUsage, taskExhaustion } from './budget.ts';
 import { accept, type Change, putTask, refuse } from './change.ts';
 import { clip } from './clip.ts';
 import type { AttemptResult, ExpireCommand, RenewCommand, TaskResult } from './command.ts';
@@ -6,6 +7,7 @@ import { queueTask, updateDependents } from './dependencies.ts';
 import { findHeld, type Held } from './fence.ts';
 import { releaseUnder, renewReservation } from './reservation.ts';
 import type { Attempt, Lease, TaskPhase, TaskRecord } from './task.ts';
+import type { Usage } from './usage.ts';
 
 /** Gives the one lease on a ready task. An assigned worker has yet to start, a claimant works already. */
 export function grantLease(
@@ -69,14 +71,34 @@ export function expire(change: Change, command: ExpireCommand): TaskResult<'expi
 export function loseLease(change: Change, held: Held, reason: string): void {
   const ended = endLease(change, held, { outcome: 'lost' });
   const losses = ended.losses + 1;
-  if (losses < MAX_LOSSES) return queueTask(change, { ...ended, losses }, { notBefore: 0, reason });
+  if (losses < MAX_LOSSES) {
+    requeue(change, { ...ended, losses }, { notBefore: 0, reason });
+    return;
+  }
   const phase: TaskPhase = { state: 'parked', cause: 'losses' };
   putTask(change, { ...ended, losses, phase, reason: `lost ${losses} workers; latest: ${reason}` });
 }
 
 /** The worker hands the task back in good order. */
-export function returnLease(change: Change, held: Held, reason: string): void {
-  queueTask(change, endLease(change, held, { outcome: 'released' }), { notBefore: 0, reason });
+export function returnLease(change: Change, held: Held, reason: string, usage?: Usage): void {
+  const ended = endLease(change, held, { outcome: 'released', ...(usage === undefined ? {} : { usage }) });
+  requeue(change, ended, { notBefore: 0, reason });
+}
+
+/** Another attempt, unless nothing is left for it to use up. */
+function requeue(
+  change: Change,
+  record: TaskRecord,
+  queue: { readonly notBefore: number; readonly reason: string },
+): 'queued' | 'parked' {
+  const exhausted = taskExhaustion(record);
+  if (exhausted === undefined) {
+    queueTask(change, record, queue);
+    return 'queued';
+  }
+  const reason = queue.reason === '' ? exhausted : `${exhausted}; ${queue.reason}`;
+  putTask(change, { ...record, phase: { state: 'parked', cause: 'budget' }, reason });
+  return 'parked';
 }
 
 /** Counts a failed attempt: another one after a pause, or an end of it. */
@@ -87,20 +109,26 @@ export function failLease(
     readonly result: AttemptResult;
     readonly reason: string;
     readonly next: 'retry' | 'final' | 'park';
+    readonly code?: string;
   },
 ): 'queued' | 'failed' | 'parked' {
-  const ended = endLease(change, held, { outcome: 'failed', result: failure.result });
+  const { code, result } = failure;
+  const ended = endLease(change, held, {
+    outcome: 'failed',
+    result,
+    ...(code === undefined ? {} : { code }),
+  });
   const record = { ...ended, failures: ended.failures + 1 };
   const allowed =
     record.spec.retries === undefined ? change.state.settings.attempts : record.spec.retries + 1;
   if (failure.next === 'park') {
-    putTask(change, { ...record, phase: { state: 'parked', cause: 'asked' }, reason: failure.reason });
+    const cause = taskExhaustion(record) === undefined ? 'asked' : 'budget';
+    putTask(change, { ...record, phase: { state: 'parked', cause }, reason: failure.reason });
     return 'parked';
   }
   if (failure.next === 'retry' && record.failures < allowed) {
     const reason = `attempt ${record.failures} of ${allowed} failed: ${failure.reason}`;
-    queueTask(change, record, { notBefore: change.at + retryDelayMs(record.failures), reason });
-    return 'queued';
+    return requeue(change, record, { notBefore: change.at + retryDelayMs(record.failures), reason });
   }
   finishTask(change, record, { state: 'failed', reason: failure.reason });
   return 'failed';
@@ -113,7 +141,9 @@ export function finishTask(
   end: { readonly state: 'completed' | 'failed' | 'cancelled'; readonly reason: string },
 ): void {
   const phase: TaskPhase = { state: end.state, endedAt: change.at, finishedIndex: change.index };
-  putTask(change, { ...record, phase, reason: end.reason });
+  // Nobody goes on with it any more: whoever retries it begins anew.
+  const { saved: _dropped, ...rest } = record;
+  putTask(change, { ...rest, phase, reason: end.reason });
   updateDependents(change, record.id);
 }
 
@@ -124,12 +154,18 @@ export function finishTask(
 export function endLease(
   change: Change,
   { record, lease }: Held,
-  end: { readonly outcome: Attempt['outcome']; readonly result?: AttemptResult },
+  end: {
+    readonly outcome: Attempt['outcome'];
+    readonly result?: AttemptResult;
+    readonly usage?: Usage;
+    readonly code?: string;
+  },
 ): TaskRecord {
-  releaseUnder(change, { taskId: record.id, fence: lease.fence });
-  const { result, outcome } = end;
+  const { fence } = lease;
+  releaseUnder(change, { taskId: record.id, fence });
+  const { result, outcome, code, usage = result?.usage } = end;
   const last: Attempt = {
-    fence: lease.fence,
+    fence,
     agent: lease.holder,
     outcome,
     startedAt: record.phase.state === 'running' ? record.phase.startedAt : undefined,
@@ -137,8 +173,9 @@ export function endLease(
     exitCode: result?.exitCode,
     output: clip(result?.output ?? '', MAX_OUTPUT_CHARS),
     hooks: result?.hooks ?? [],
+    ...(code === undefined ? {} : { code }),
   };
-  return { ...record, last };
+  return { ...(usage === undefined ? record : countUsage(change, record, { fence, usage })), last };
 }
 
 /** Pause after the given number of failures. No jitter: every replica must compute the same. */

@@ -64,8 +64,7 @@ export function fail(change: Change, command: FailCommand): TaskResult<'fail'> {
   }
   const held = findHeld(change.state, command);
   if (!held.ok) return held;
-  const { reason, next } = command;
-  return accept({ ...fenceOf(command), state: failLease(change, held, { result: command, reason, next }) });
+  return accept({ ...fenceOf(command), state: failLease(change, held, { ...command, result: command }) });
 }
 
 export function release(change: Change, command: ReleaseCommand): TaskResult<'release'> {
@@ -76,6 +75,7 @@ export function release(change: Change, command: ReleaseCommand): TaskResult<'re
     change,
     held,
     `handed back by ${held.lease.holder}${command.reason === '' ? '' : `: ${command.reason}`}`,
+    command.usage,
   );
   return accept(fenceOf(command));
 }
@@ -110,7 +110,8 @@ export function retry(change: Change, { taskId }: RetryCommand): TaskResult<'ret
   }
   const roots = inTheWayOf(change.state, record);
   for (const root of roots) {
-    const fresh = { ...root, failures: 0, losses: 0 };
+    const { usage } = root;
+    const fresh = { ...root, failures: 0, losses: 0, ...(usage === undefined ? {} : { usageBefore: usage }) };
     queueTask(change, fresh, { notBefore: 0, reason: 'queued again by hand' });
     updateDependents(change, root.id);
   }

@@ -1,6 +1,7 @@
 import type { Entry } from '../protocol/entry.ts';
 import { invariant, unreachable } from '../protocol/invariant.ts';
 import { assign, claim } from './assignment.ts';
+import { swarmExhaustion } from './budget.ts';
 import { accept, type Change, forgetOldest, refuse } from './change.ts';
 import { type Checkpoint, Checkpoints } from './checkpoint.ts';
 import { decodeEnvelope } from './codec.ts';
@@ -26,6 +27,8 @@ import {
 } from './state.ts';
 import { submit } from './submission.ts';
 import type { TaskRecord, TaskState } from './task.ts';
+import { progress, saveTurn } from './turn.ts';
+import { NO_USAGE, type Usage } from './usage.ts';
 
 export interface ApplyResult {
   readonly result: TaskResult;
@@ -96,6 +99,16 @@ export class TaskMachine {
     return this.#state.settings;
   }
 
+  /** Of all tasks there ever were. */
+  get usage(): Usage {
+    return this.#state.usage ?? NO_USAGE;
+  }
+
+  /** Why the budget lets no new work begin, in words; undefined while there is some left. */
+  get exhausted(): string | undefined {
+    return swarmExhaustion(this.#state);
+  }
+
   get counts(): Readonly<Record<TaskState, number>> {
     return this.#state.index.counts;
   }
@@ -159,7 +172,7 @@ export class TaskMachine {
     this.#hash.integer(entry.index);
     const envelope = decodeEnvelope(entry.data);
     const result =
-      envelope === undefined || !isKnownAt(this.#state.level, envelope.body.kind)
+      envelope === undefined || !isKnownAt(this.#state.level, envelope.body)
         ? refuse('MALFORMED', `entry ${entry.index} holds no task command`)
         : this.#applyOnce(envelope, { index: entry.index, events });
     this.#hash.value(result);
@@ -203,6 +216,10 @@ function dispatch(change: Change, command: TaskCommand): TaskResult {
       return renew(change, command);
     case 'note':
       return note(change, command);
+    case 'save-turn':
+      return saveTurn(change, command);
+    case 'progress':
+      return progress(change, command);
     case 'complete':
       return complete(change, command);
     case 'fail':

@@ -8,6 +8,7 @@ import type {
   RetireCommand,
   TaskCommand,
   TaskResult,
+  TaskSpec,
 } from './command.ts';
 import { takeBack } from './instance.ts';
 import type { Member } from './state.ts';
@@ -15,23 +16,52 @@ import type { Member } from './state.ts';
 /** From here on members have ids and addresses in the log. */
 export const ANNOUNCE_LEVEL = 2;
 
+/** From here on the log speaks of turns, usage and budgets. */
+export const USAGE_LEVEL = 3;
+
 /** The level at which each kind of command appeared; 1 where nothing is said. */
 const LEVELS: Partial<Record<TaskCommand['kind'], number>> = {
   enrol: ANNOUNCE_LEVEL,
   announce: ANNOUNCE_LEVEL,
   retire: ANNOUNCE_LEVEL,
   checkpoint: ANNOUNCE_LEVEL,
+  'save-turn': USAGE_LEVEL,
+  progress: USAGE_LEVEL,
 };
 
+const BUDGET_FIELDS: readonly (keyof TaskSpec)[] = ['model', 'maxTurns', 'maxTokens', 'maxCostMicros'];
+
 /** What this release understands. */
-export const LATEST_LEVEL = 2;
+export const LATEST_LEVEL = 3;
 
 /**
  * False for a command that some member may not know yet: it is then no command to anybody, so that members of
  * two releases come to the same state. Raising the level is known to all that it speaks of.
  */
-export function isKnownAt(level: number, kind: TaskCommand['kind']): boolean {
-  return (LEVELS[kind] ?? 1) <= level;
+export function isKnownAt(level: number, command: TaskCommand): boolean {
+  return levelOf(command) <= level;
+}
+
+/** The level at which the command became one, with all that is said in it. */
+export function levelOf(command: TaskCommand): number {
+  return speaksOfUsage(command) ? USAGE_LEVEL : (LEVELS[command.kind] ?? 1);
+}
+
+/** Fields that an older release does not know make it no command to it. */
+function speaksOfUsage(command: TaskCommand): boolean {
+  switch (command.kind) {
+    case 'submit':
+      return command.tasks.some((spec) => BUDGET_FIELDS.some((field) => spec[field] !== undefined));
+    case 'complete':
+    case 'release':
+      return command.usage !== undefined;
+    case 'fail':
+      return command.usage !== undefined || command.code !== undefined;
+    case 'configure':
+      return command.maxTokens !== undefined || command.maxCostMicros !== undefined;
+    default:
+      return false;
+  }
 }
 
 export function raiseLevel(change: Change, { level }: RaiseLevelCommand): TaskResult<'raise-level'> {

@@ -1,4 +1,5 @@
 import { MAX_BATCH } from '../protocol/limits.ts';
+import { swarmExhaustion } from './budget.ts';
 import type { AssignCommand } from './command.ts';
 import { compareSlots, type Slot } from './ordered-set.ts';
 import type { Instance, MachineState } from './state.ts';
@@ -55,7 +56,7 @@ export function hasRoom(state: MachineState, { id, capacity }: Instance): boolea
 
 /** Best task first, each to the least loaded instance that is able to do it; at most one command's worth. */
 export function plan(state: MachineState, at: number): AssignCommand['assignments'] {
-  if (state.paused !== undefined) return [];
+  if (state.paused !== undefined || swarmExhaustion(state) !== undefined) return [];
   state.index.setClock(at);
   const room = Math.min(MAX_BATCH, state.settings.maxActive - state.index.active);
   const queues = openQueues(state);

@@ -17,7 +17,7 @@ export const natural: Shape<number> = (value): value is number => integer(value)
 /** At least 1: log indexes, counts of things there must be one of. */
 export const positive: Shape<number> = (value): value is number => integer(value) && value >= 1;
 
-export const bytes: Shape<Uint8Array> = (value): value is Uint8Array => value instanceof Uint8Array;
+export const binary: Shape<Uint8Array> = (value): value is Uint8Array => value instanceof Uint8Array;
 
 /** Or null, which says that there is none. */
 export function orNull<T>(shape: Shape<T>): Shape<T | null> {

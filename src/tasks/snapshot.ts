@@ -13,6 +13,7 @@ import {
   type Settings,
 } from './state.ts';
 import type { TaskRecord } from './task.ts';
+import type { Usage } from './usage.ts';
 import { isWellFormed } from './well-formed.ts';
 
 /** Everything that decides what a machine answers from now on. */
@@ -31,6 +32,8 @@ interface Header {
   readonly paused: string | undefined;
   readonly settings: Settings;
   readonly level: number;
+  /** Absent before the log speaks of it, so that releases which do not make the same image. */
+  readonly usage?: Usage;
   /** Items of each section. */
   readonly counts: Readonly<Record<Section, number>>;
 }
@@ -92,11 +95,9 @@ export function captureImage({ state, hash, appliedIndex }: MachineImage): Itera
   const counts = Object.fromEntries(
     Object.entries(sections).map(([name, items]) => [name, items.length]),
   ) as Header['counts'];
-  const { nextOrder, paused, settings, level } = state;
-  return pieces(
-    { format: FORMAT, appliedIndex, hash: hash.hex, nextOrder, paused, settings, level, counts },
-    sections,
-  );
+  const { nextOrder, paused, settings, level, usage } = state;
+  const scalars = { nextOrder, paused, settings, level, ...(usage === undefined ? {} : { usage }) };
+  return pieces({ format: FORMAT, appliedIndex, hash: hash.hex, ...scalars, counts }, sections);
 }
 
 function* pieces(
@@ -164,8 +165,14 @@ export class ImageReader {
       if (found !== count) throw damaged(`it lacks ${count - found} of ${count} ${name}`);
     }
     for (const record of this.#early) this.#state.index.refresh(record);
-    const { nextOrder, paused, settings, level, hash, appliedIndex } = header;
-    Object.assign(this.#state, { nextOrder, paused, settings, level });
+    const { nextOrder, paused, settings, level, usage, hash, appliedIndex } = header;
+    Object.assign(this.#state, {
+      nextOrder,
+      paused,
+      settings: limitsAgain(settings),
+      level,
+      ...(usage === undefined ? {} : { usage }),
+    });
     return { state: this.#state, hash: RunningHash.from(hash), appliedIndex };
   }
 
@@ -217,9 +224,20 @@ function withUndefined(value: unknown): unknown {
   for (const name of Object.keys(fields)) {
     const field = fields[name];
     if (field === null) fields[name] = undefined;
+    // A view of the whole piece, which would be kept with it.
+    else if (field instanceof Uint8Array) fields[name] = new Uint8Array(field);
     else if (typeof field === 'object') withUndefined(field);
   }
   return value;
+}
+
+/** A limit that was lifted is null, the one in a state, and came as nil. */
+function limitsAgain(settings: Settings): Settings {
+  return {
+    ...settings,
+    ...('maxTokens' in settings ? { maxTokens: settings.maxTokens ?? null } : {}),
+    ...('maxCostMicros' in settings ? { maxCostMicros: settings.maxCostMicros ?? null } : {}),
+  };
 }
 
 function damaged(what: string): SwarmError {

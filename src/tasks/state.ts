@@ -2,6 +2,7 @@ import { DEFAULT_ATTEMPTS, DEFAULT_LEASE_MS, MAX_LIVE_TASKS } from '../protocol/
 import type { ResultValues, TaskResult } from './command.ts';
 import type { TaskRecord } from './task.ts';
 import { TaskIndex } from './task-index.ts';
+import type { Usage } from './usage.ts';
 
 export type Settings = ResultValues['configure'];
 
@@ -54,6 +55,8 @@ export interface MachineState {
   /** The reason given, while no new work may begin. */
   paused: string | undefined;
   settings: Settings;
+  /** Of all tasks, those gone from history included; absent before the log speaks of usage. */
+  usage?: Usage;
   /** Commands of later levels are none yet: some member does not understand them. */
   level: number;
   readonly members: Map<string, Member>;

@@ -27,6 +27,10 @@ export class TaskIndex {
   /** Characters of output and notes of finished tasks. */
   historyChars = 0;
 
+  /** States of executors that are kept for open tasks, in the log and beside it. */
+  keptStateBytes = 0;
+  namedBlobBytes = 0;
+
   /** Ready tasks that were delayed once, by `notBefore`. */
   readonly #due = new OrderedSet();
   readonly #tasks: ReadonlyMap<string, TaskRecord>;
@@ -108,6 +112,8 @@ export class TaskIndex {
   #enter(record: TaskRecord): void {
     const { phase } = record;
     this.counts[phase.state]++;
+    this.keptStateBytes += record.saved?.state?.length ?? 0;
+    this.namedBlobBytes += record.saved?.blob?.bytes ?? 0;
     const lease = leaseOf(record);
     if (lease !== undefined) insert(this.#held, lease.holder, record.id);
     if (isFinished(phase.state)) {
@@ -120,6 +126,8 @@ export class TaskIndex {
   #leave(record: TaskRecord): void {
     const { phase } = record;
     this.counts[phase.state]--;
+    this.keptStateBytes -= record.saved?.state?.length ?? 0;
+    this.namedBlobBytes -= record.saved?.blob?.bytes ?? 0;
     const lease = leaseOf(record);
     if (lease !== undefined) remove(this.#held, lease.holder, record.id);
     if (isFinished(phase.state)) {

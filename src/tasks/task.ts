@@ -1,4 +1,6 @@
+import type { BlobName } from './blob-name.ts';
 import type { HookRecord, TaskSpec } from './command.ts';
+import { type Usage, usdOf } from './usage.ts';
 
 /**
  * The right of one holder to work on one task. At most one is valid per task; whoever presents
@@ -34,19 +36,37 @@ export type TaskPhase =
       readonly finishedIndex: number;
     }
   | { readonly state: 'blocked'; readonly by: string }
-  | { readonly state: 'parked'; readonly cause: 'gate' | 'losses' | 'asked' };
+  | { readonly state: 'parked'; readonly cause: 'gate' | 'losses' | 'asked' | 'budget' };
 
 /** How the latest lease on a task ended, kept also so that a worker's retry gets its answer again. */
 export interface Attempt {
   readonly fence: number;
   /** Instance or claimant. */
   readonly agent: string;
-  readonly outcome: 'completed' | 'failed' | 'released' | 'lost' | 'cancelled';
+  readonly outcome: 'completed' | 'failed' | 'released' | 'lost' | 'cancelled' | 'over-budget';
   readonly startedAt: number | undefined;
   readonly endedAt: number;
   readonly exitCode: number | undefined;
   readonly output: string;
   readonly hooks: readonly HookRecord[];
+  /** Names the outcome for programs. */
+  readonly code?: string;
+}
+
+/** How far the attempt under `fence` has got, as it said last. */
+interface Progress {
+  readonly fence: number;
+  /** 0: it has said only what it has used up. */
+  readonly turn: number;
+  /** All that this attempt has used up. */
+  readonly usage: Usage;
+}
+
+/** From where the work can be gone on with: in the log, or beside it. */
+export interface SavedState {
+  readonly turn: number;
+  readonly state?: Uint8Array;
+  readonly blob?: BlobName;
 }
 
 interface Note {
@@ -78,6 +98,15 @@ export interface TaskRecord {
   readonly notes: readonly Note[];
   /** The latest attempt that has ended. */
   readonly last: Attempt | undefined;
+  // Never there, not even as undefined, before the log speaks of usage: members of older releases fold what there is.
+  /** Of all attempts. */
+  readonly usage?: Usage;
+  /** What had been used up at the last `retry`. */
+  readonly usageBefore?: Usage;
+  /** Of the latest attempt that said something. */
+  readonly progress?: Progress;
+  /** Until the task is finished. */
+  readonly saved?: SavedState;
 }
 
 /** A task as `--json` prints it. `null`: not (yet) known. */
@@ -103,6 +132,12 @@ export interface TaskJson {
   readonly notes: readonly Note[];
   readonly submittedIndex: number;
   readonly finishedIndex: number | null;
+  /** Names the end of the latest attempt for programs. */
+  readonly code: string | null;
+  /** Of all attempts. */
+  readonly usage: Usage | null;
+  /** Completed turns of the latest attempt that said so. */
+  readonly turn: number | null;
 }
 
 /** One task with the work it asks for: what whoever claims it needs to know. */
@@ -113,6 +148,11 @@ export interface TaskDetail extends TaskJson {
   readonly run: string | null;
   /** How long one attempt may take; null: as long as whoever works on it allows. */
   readonly timeoutMs: number | null;
+  readonly model: string | null;
+  readonly maxTurns: number | null;
+  /** Budget of all attempts; null: only the swarm's counts. */
+  readonly maxTokens: number | null;
+  readonly maxCostUsd: number | null;
 }
 
 /** The lease under which somebody works on the task now. */
@@ -189,11 +229,26 @@ export function toJson(record: TaskRecord): TaskJson {
     notes: record.notes,
     submittedIndex: record.submittedIndex,
     finishedIndex: 'finishedIndex' in phase ? phase.finishedIndex : null,
+    ...meterOf(record),
+    code: last?.code ?? null,
   };
+}
+
+function meterOf({ usage, progress }: TaskRecord): Pick<TaskJson, 'usage' | 'turn'> {
+  return { usage: usage ?? null, turn: progress?.turn ?? null };
 }
 
 /** The flattened record with its work, which may be long: for those who ask for one task. */
 export function toDetail(record: TaskRecord): TaskDetail {
-  const { prompt, run, timeoutMs } = record.spec;
-  return { ...toJson(record), prompt: prompt ?? null, run: run ?? null, timeoutMs: timeoutMs ?? null };
+  const { prompt, run, timeoutMs, model, maxTurns, maxTokens, maxCostMicros } = record.spec;
+  return {
+    ...toJson(record),
+    prompt: prompt ?? null,
+    run: run ?? null,
+    timeoutMs: timeoutMs ?? null,
+    model: model ?? null,
+    maxTurns: maxTurns ?? null,
+    maxTokens: maxTokens ?? null,
+    maxCostUsd: maxCostMicros === undefined ? null : usdOf(maxCostMicros),
+  };
 }

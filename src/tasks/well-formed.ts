@@ -29,7 +29,7 @@ function skipValue(bytes: Uint8Array, at: number, depth: number): number {
   const length = readLength(bytes, at + 1, layout.lengthBytes);
   if (length === DAMAGED) return DAMAGED;
   const start = at + 1 + layout.lengthBytes;
-  if (layout.kind === 'text') return within(bytes, start + length);
+  if (layout.kind === 'text' || layout.kind === 'bytes') return within(bytes, start + length);
   const skip = layout.kind === 'map' ? skipMap : skipList;
   return skip(bytes, { at: start, items: length, depth });
 }
@@ -77,14 +77,17 @@ function readLength(bytes: Uint8Array, at: number, size: number): number {
 
 type Layout =
   | { readonly kind: 'fixed'; readonly bytes: number }
-  | { readonly kind: 'text'; readonly lengthBytes: number }
+  | { readonly kind: 'text' | 'bytes'; readonly lengthBytes: number }
   | { readonly kind: 'list' | 'map'; readonly lengthBytes: number };
 
-/** By first byte. Missing: reserved, binary, extension. */
+/** By first byte. Missing: reserved, extension. */
 const LAYOUTS: Readonly<Record<number, Layout>> = {
   192: { kind: 'fixed', bytes: 0 },
   194: { kind: 'fixed', bytes: 0 },
   195: { kind: 'fixed', bytes: 0 },
+  196: { kind: 'bytes', lengthBytes: 1 },
+  197: { kind: 'bytes', lengthBytes: 2 },
+  198: { kind: 'bytes', lengthBytes: 4 },
   202: { kind: 'fixed', bytes: 4 },
   203: { kind: 'fixed', bytes: 8 },
   204: { kind: 'fixed', bytes: 1 },
