@@ -11,7 +11,10 @@ export type ExecutorName = (typeof EXECUTOR_NAMES)[number];
 const FACTORIES: Readonly<Partial<Record<ExecutorName, () => Promise<Executor>>>> = {
   command: async () => commandExecutor,
   // claude: async () => (await import('./claude/executor.ts')).claudeExecutor,
-  // 'claude-code': async () => (await import('./claude-code.ts')).claudeCodeExecutor,
+  'claude-code': async () => {
+    const { createClaudeCodeExecutor } = await import('./claude-code.ts');
+    return createClaudeCodeExecutor({ environment: process.env });
+  },
 };
 
 /**
