@@ -16,7 +16,8 @@ import { onTestFinished } from 'vitest';
 /** This repository. */
 export const ROOT = resolve(import.meta.dirname, '../..');
 
-const MAIN = join(ROOT, 'dist/cli/main.js');
+/** The command as `npm run build` leaves it. */
+export const MAIN = join(ROOT, 'dist/cli/main.js');
 /** Nothing here takes so long; whoever waits longer waits for something that will not come. */
 const PATIENCE_MS = 60_000;
 const LOOK_AGAIN_MS = 20;
@@ -54,8 +55,11 @@ export interface Project {
   processes(): readonly number[];
 }
 
-/** Makes a project for the current test. At its end, passed or failed, no process and no file is left. */
-export function openProject(): Project {
+/**
+ * Makes a project for the current test. At its end, passed or failed, no process and no file is left. `more`: what its
+ * commands find in their environment besides.
+ */
+export function openProject(more: NodeJS.ProcessEnv = {}): Project {
   const folder = mkdtempSync(join(tmpdir(), 'raft-manager-test-'));
   const state = join(folder, 'state');
   const temporary = join(folder, 'tmp');
@@ -68,6 +72,7 @@ export function openProject(): Project {
     TMPDIR: temporary,
     RAFT_MANAGER_DIR: state,
     RAFT_MANAGER_TRUST_DIR: join(folder, 'trust'),
+    ...more,
   };
   const start: Project['start'] = (args, { cwd } = { cwd: folder }) =>
     follow(spawn(process.execPath, [MAIN, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] }));

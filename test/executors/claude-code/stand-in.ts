@@ -22,7 +22,7 @@ export type Step =
   | { readonly hang: true };
 
 /** How the stand-in was called. */
-export interface Call {
+interface Call {
   readonly args: readonly string[];
   readonly stdin: string;
   readonly env: Readonly<Record<string, string>>;
