@@ -1,7 +1,7 @@
 // tsc writes dist/; what it does not do: remove what a deleted source left there, and make the bin executable.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -10,6 +10,8 @@ if (process.argv.includes('--clean')) rmSync(dist, { recursive: true, force: tru
 mkdirSync(dist, { recursive: true });
 
 for (const path of readdirSync(dist, { recursive: true })) {
+  // Bundled by build-plugin.js.
+  if (path.split(sep)[0] === 'plugin') continue;
   const source = path.replace(/(\.d\.ts|\.js)$/, '.ts');
   if (source !== path && !existsSync(join(root, 'src', source))) rmSync(join(dist, path));
 }

@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { createProgram } from './program.ts';
 import { reportError } from './report-error.ts';
 
 // "raft-manager log | head": whoever read us has seen enough.
@@ -8,6 +7,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
+  // A person waits for every hook: the commands take longer to load than it may take.
+  if (process.argv[2] === 'hook') await (await import('../claude-code/main.ts')).answerHook();
+  const { createProgram } = await import('./program.ts');
   await createProgram().parseAsync(process.argv);
 } catch (error) {
   reportError(error);
