@@ -29,25 +29,38 @@ export class Notices {
 
   /** Tells `listener` everything from now on; the first thing is a `resync`. Returns what ends it. */
   async listen(listener: Listener): Promise<() => void> {
-    this.#link ??= this.#open({
-      onNotice: (notice) => {
-        // A `restored` is followed by a call to look again, which says the same.
-        if (notice.type !== 'restored') this.#tell(notice);
-      },
-      onRelinked: () => this.#tell({ type: 'resync' }),
-    });
-    this.#listeners.add(listener);
+    this.#link ??= this.#begin();
     try {
       await this.#link;
     } catch (error) {
-      this.#listeners.delete(listener);
       this.#link = undefined;
       throw error;
     }
+    this.#listeners.add(listener);
     listener({ type: 'resync' });
     return () => {
       this.#listeners.delete(listener);
     };
+  }
+
+  /** Resolves when nothing will be missed any more. */
+  async #begin(): Promise<Swarm> {
+    let watched: () => void = () => undefined;
+    const isWatched = new Promise<void>((resolve) => {
+      watched = resolve;
+    });
+    const link = await this.#open({
+      onNotice: (notice) => {
+        // A `restored` is followed by a call to look again, which says the same.
+        if (notice.type !== 'restored') this.#tell(notice);
+      },
+      onRelinked: () => {
+        watched();
+        this.#tell({ type: 'resync' });
+      },
+    });
+    await isWatched;
+    return link;
   }
 
   /** The same for a loop that takes events one by one, until `signal` is given or this is closed. */
