@@ -100,6 +100,25 @@ describe('the executor "claude-code"', () => {
     expect(output).toBe('The roses are pruned.');
   });
 
+  test('counts what its subagents have used up, and does not take their words for its own', async () => {
+    const subagent = { parent_tool_use_id: 't' };
+    const said = line.said('s1', [line.text('I dig.'), line.call('Bash', { command: 'dig' })], subagent);
+    const begun = [...WORK.slice(0, 4), said, said, ...WORK.slice(4)];
+    let heard = '';
+    const { output, usage } = await openGarden().execute(
+      { begun },
+      {
+        onOutput: (text) => {
+          heard += text;
+        },
+      },
+    );
+    expect(output).toBe('The roses are pruned.');
+    expect(heard).not.toContain('dig');
+    // Three messages in the stream, of which the client sums up two in its result.
+    expect(usage).toMatchObject({ turns: 2, inputTokens: 30, outputTokens: 15, cacheReadTokens: 300 });
+  });
+
   test('says which tools were denied', async () => {
     const denials = [{ tool_name: 'Bash' }, { tool_name: 'Bash' }, { tool_name: 'Edit' }];
     const { output } = await openGarden().execute({ begun: [line.result({ permission_denials: denials })] });

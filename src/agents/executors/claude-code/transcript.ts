@@ -1,5 +1,5 @@
 import { clip } from '../../../tasks/clip.ts';
-import { microsOf, type Usage } from '../../../tasks/usage.ts';
+import { furthest, microsOf, type Usage } from '../../../tasks/usage.ts';
 import type { ClaudeEvent, EndedEvent, SaidEvent, TokenCount, ToolCall } from './events.ts';
 
 /** Requests whose cost may still be told again: those of a message that comes in pieces, and of subagents beside it. */
@@ -32,13 +32,10 @@ export class Transcript {
   /** Of this process alone. The money is known only at the end. */
   get usage(): Usage {
     const { end } = this;
-    if (end === undefined) return { turns: this.#turns, ...this.#tokens, costMicros: 0 };
-    const tokens = total(end.tokens) > 0 ? end.tokens : this.#tokens;
-    return {
-      turns: Math.max(end.turns, this.#turns),
-      ...tokens,
-      costMicros: microsOf(end.costUsd),
-    };
+    const counted = { turns: this.#turns, ...this.#tokens, costMicros: 0 };
+    if (end === undefined) return counted;
+    // The client's own sum leaves out its subagents, where it does.
+    return furthest(counted, { turns: end.turns, ...end.tokens, costMicros: microsOf(end.costUsd) });
   }
 
   /** Takes note of `event`, and tells it in words for whoever watches; empty when it is nothing to tell. */
@@ -89,10 +86,6 @@ function sum(before: TokenCount, more: TokenCount, less: TokenCount): TokenCount
     cacheReadTokens: before.cacheReadTokens + more.cacheReadTokens - less.cacheReadTokens,
     cacheWriteTokens: before.cacheWriteTokens + more.cacheWriteTokens - less.cacheWriteTokens,
   };
-}
-
-function total({ inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens }: TokenCount): number {
-  return inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens;
 }
 
 /** `→ Bash: npm test`. */
