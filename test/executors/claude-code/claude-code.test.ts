@@ -116,7 +116,7 @@ describe('the executor "claude-code"', () => {
     expect(output).toBe('The roses are pruned.');
     expect(heard).not.toContain('dig');
     // Three messages in the stream, of which the client sums up two in its result.
-    expect(usage).toMatchObject({ turns: 2, inputTokens: 30, outputTokens: 15, cacheReadTokens: 300 });
+    expect(usage).toMatchObject({ turns: 2, inputTokens: 30, outputTokens: 17, cacheReadTokens: 300 });
   });
 
   test('says which tools were denied', async () => {

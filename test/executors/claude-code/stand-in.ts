@@ -184,7 +184,7 @@ export const line = {
       total_cost_usd: 0.0123456,
       usage: {
         input_tokens: 30,
-        output_tokens: 7,
+        output_tokens: 17,
         cache_read_input_tokens: 200,
         cache_creation_input_tokens: 40,
       },
@@ -209,7 +209,7 @@ export const WORK: readonly Step[] = [
 export const USAGE = {
   turns: 2,
   inputTokens: 30,
-  outputTokens: 7,
+  outputTokens: 17,
   cacheReadTokens: 200,
   cacheWriteTokens: 40,
   costMicros: 12_346,
