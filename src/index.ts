@@ -18,7 +18,7 @@ export type {
   SwarmStatus,
   WorkOutcome,
 } from './api/client-port.ts';
-export { type CreateSwarmOptions, createSwarm, type LocalSwarm } from './api/create-swarm.ts';
+export { type CreateSwarmOptions, createSwarm, type InProcessSwarm } from './api/create-swarm.ts';
 export type { ExecutorChoice } from './api/executor.ts';
 export type { SwarmInstance } from './api/instance.ts';
 export { type JoinedInstance, type JoinSwarmOptions, joinSwarm } from './api/join-swarm.ts';

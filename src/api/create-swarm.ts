@@ -34,7 +34,7 @@ export interface CreateSwarmOptions {
 }
 
 /** A swarm whose instances live in this process. */
-export interface LocalSwarm {
+export interface InProcessSwarm {
   /** Its state folder, for `SwarmClient.connect` and `joinSwarm` elsewhere, and for `raft-manager status --dir`. */
   readonly dir: string;
   readonly client: SwarmClient;
@@ -54,7 +54,7 @@ const DEFAULT_INSTANCES = 3;
  * @throws SwarmError BAD_INPUT for options and agent files that cannot be; ALREADY_RUNNING when the swarm in `dir` is up;
  *   NO_QUORUM when nobody could be elected.
  */
-export async function createSwarm(options: CreateSwarmOptions = {}): Promise<LocalSwarm> {
+export async function createSwarm(options: CreateSwarmOptions = {}): Promise<InProcessSwarm> {
   const { dir = mkdtempSync(join(tmpdir(), 'raft-manager-')) } = options;
   const removeTemporary = (): void => {
     if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
@@ -75,7 +75,7 @@ export async function createSwarm(options: CreateSwarmOptions = {}): Promise<Loc
   }
 }
 
-async function startIn(dir: string, options: CreateSwarmOptions): Promise<LocalSwarm> {
+async function startIn(dir: string, options: CreateSwarmOptions): Promise<InProcessSwarm> {
   const folder = swarmFolder(locateProject(dir, process.env, process.cwd()).standing);
   if (!existsSync(folder.roster)) await found(folder, dir, options);
   const unlock = takeSupervision(folder);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { LocalSwarm } from '../../src/api/create-swarm.ts';
+import type { InProcessSwarm } from '../../src/api/create-swarm.ts';
 import { type JoinSwarmOptions, joinSwarm } from '../../src/api/join-swarm.ts';
 import { openSwarm } from './swarms.ts';
 
@@ -12,7 +12,7 @@ async function joined(options: JoinSwarmOptions) {
 }
 
 /** How one in another folder, or on another machine, comes to it. */
-function wayTo({ dir, instances }: LocalSwarm): Pick<JoinSwarmOptions, 'nodes' | 'token'> {
+function wayTo({ dir, instances }: InProcessSwarm): Pick<JoinSwarmOptions, 'nodes' | 'token'> {
   return { nodes: instances.map(({ url }) => url), token: readFileSync(join(dir, 'swarm', 'token'), 'utf8') };
 }
 
