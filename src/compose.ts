@@ -29,6 +29,8 @@ export interface ComposeOptions {
   readonly folder: SwarmFolder;
   readonly id: NodeId;
   readonly version: string;
+  /** Tasks it is given at once, 1 unless said otherwise; 0: it takes what it wants by itself. */
+  readonly capacity?: number;
   /** Does the work instead of what the roster names. */
   readonly executor?: Executor;
   onTrouble(error: unknown): void;
@@ -51,7 +53,7 @@ export interface RunningInstance {
  * @throws SwarmError DATA_LOCKED, DATA_FOREIGN, DATA_DAMAGED, PORT_IN_USE, BAD_INPUT
  */
 export async function startInstance(options: ComposeOptions): Promise<RunningInstance> {
-  const { folder, id, version, onTrouble, executor = commandExecutor } = options;
+  const { folder, id, version, onTrouble, capacity = 1, executor = commandExecutor } = options;
   const roster = loadRoster(folder);
   const member = roster.nodes.find((entry) => entry.id === id);
   if (member === undefined) {
@@ -92,6 +94,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     addresses,
     levelOf: (peer) => server.levelOf(peer),
     agent: definition.name,
+    capacity,
     capabilities: abilitiesOf(definition, executor),
     life,
     leaseMs: roster.leaseMs,

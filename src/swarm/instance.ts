@@ -10,6 +10,7 @@ import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { ANNOUNCE_LEVEL, LATEST_LEVEL } from '../tasks/member.ts';
 import type { AddressBook } from './address-book.ts';
 import type { AttemptRunner } from './attempt.ts';
+import { ClaimKeeper } from './claim-keeper.ts';
 import { Coordinator } from './coordinator.ts';
 import { publishEndpoint, withdrawEndpoint } from './endpoint.ts';
 import type { SwarmFolder } from './layout.ts';
@@ -22,6 +23,8 @@ export interface InstanceOptions {
   readonly id: NodeId;
   readonly agent: string;
   readonly capabilities: readonly string[];
+  /** Tasks it is given at once; 0: it takes what it wants by itself, and keeps it as long as it lives. */
+  readonly capacity: number;
   readonly life: string;
   readonly leaseMs: Millis;
   readonly folder: SwarmFolder;
@@ -58,6 +61,7 @@ export class Instance {
   readonly #coordinator: Coordinator;
   readonly #worker: Worker;
   readonly #session: CommandSession;
+  readonly #claims: ClaimKeeper | undefined;
   #url = '';
   #node: Node<ApplyResult> | undefined;
   #leading = false;
@@ -76,6 +80,10 @@ export class Instance {
     });
     this.#session = new CommandSession((command) => this.#send(command));
     this.#worker = new Worker({ ...options, instanceId: options.id, session: this.#session });
+    const { id, machine, onTrouble } = options;
+    if (options.capacity === 0) {
+      this.#claims = new ClaimKeeper({ holder: id, machine, session: this.#session, onTrouble });
+    }
   }
 
   /** What the node tells: in log order, each entry once. */
@@ -116,6 +124,7 @@ export class Instance {
     this.#url = url;
     publishEndpoint(folder, name, { url, pid: process.pid, host: hostname(), life, startedAt: Date.now() });
     this.#worker.join().catch(this.#options.onTrouble);
+    this.#claims?.start();
     this.#announce();
   }
 
@@ -135,6 +144,7 @@ export class Instance {
     const { id, folder, name, onRemoved } = this.#options;
     if (this.#isMember(id)) return;
     noteRemoval(folder, name);
+    this.#claims?.stop();
     // First the node: whatever the worker has to report would wait for a leader that does not come any more.
     await this.#required().stop('hand-over');
     await this.#worker.dismiss();
@@ -158,10 +168,12 @@ export class Instance {
 
   /** Hands back what is unfinished. The node goes on. */
   drain(): Promise<void> {
+    this.#claims?.stop();
     return this.#worker.leave();
   }
 
   async stop(manner: 'hand-over' | 'at-once'): Promise<void> {
+    this.#claims?.stop();
     this.#coordinator.end();
     await this.#required().stop(manner);
     withdrawEndpoint(this.#options.folder, this.#options.name);

@@ -1,20 +1,26 @@
 import { SwarmError } from '../protocol/errors.ts';
 import type { Millis } from '../protocol/ids.ts';
+import type { AttemptResult, TaskFence } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
 import type { TaskMachine } from '../tasks/machine.ts';
+import { levelOf, USAGE_LEVEL } from '../tasks/member.ts';
 import { type Lease, leaseOf, type TaskRecord } from '../tasks/task.ts';
 import type { AttemptEnd, AttemptRunner } from './attempt.ts';
+import type { AttemptDesk } from './attempt-desk.ts';
 import type { CommandSession } from './session.ts';
 
 export interface WorkerOptions {
   readonly instanceId: string;
   readonly agent: string;
   readonly capabilities: readonly string[];
+  /** Tasks it is given at once; 0: it takes what it wants by itself. */
+  readonly capacity: number;
   /** Unique per start of the process. */
   readonly life: string;
   readonly machine: TaskMachine;
   readonly session: CommandSession;
   readonly runAttempt: AttemptRunner;
+  openDesk(task: TaskFence): AttemptDesk;
   /** For the operator's log. */
   onTrouble(error: unknown): void;
 }
@@ -28,8 +34,6 @@ interface Held {
   renewedAt: Millis;
 }
 
-/** Tasks an instance works on at once. */
-const CAPACITY = 1;
 /** How long the end of an attempt is worth reporting. */
 const REPORT_TIMEOUT_MS = 60_000;
 /** Whoever leaves may be one of many: there may be no quorum left to take note. */
@@ -52,8 +56,10 @@ export class Worker {
 
   /** Makes this instance known; whatever its earlier life held is given back. */
   async join(): Promise<void> {
-    const { instanceId, agent, capabilities, life, session } = this.#options;
-    const command = { kind: 'register', instanceId, agent, capabilities, capacity: CAPACITY, life } as const;
+    const { instanceId, agent, capabilities, capacity, life, machine, session } = this.#options;
+    const command = { kind: 'register', instanceId, agent, capabilities, capacity, life } as const;
+    // Some member may not know such an instance yet: it is let in when the level says that all do.
+    if (levelOf(command) > machine.level && capacity === 0) return;
     while (this.#phase === 'joining' && !(await this.#settle(session.execute(command)))) {
       // No quorum yet: an instance has nothing better to do than to go on asking.
     }
@@ -62,6 +68,7 @@ export class Worker {
   onApplied(events: readonly TaskEvent[]): void {
     for (const event of events) {
       if (event.type === 'instance') this.#onInstance(event.instanceId);
+      if (event.type === 'level') this.#onLevel();
       if (event.type === 'task') this.#onTask(event.taskId);
     }
   }
@@ -70,6 +77,7 @@ export class Worker {
   onRestored(): void {
     const { machine, instanceId } = this.#options;
     this.#onInstance(instanceId);
+    this.#onLevel();
     const touched = [...this.#held.values()].map(({ taskId }) => taskId);
     for (const taskId of [...touched, ...machine.heldBy(instanceId)]) this.#onTask(taskId);
   }
@@ -114,6 +122,11 @@ export class Worker {
     this.join().catch(this.#options.onTrouble);
   }
 
+  #onLevel(): void {
+    if (this.#phase !== 'joining' || this.#options.capacity > 0) return;
+    this.join().catch(this.#options.onTrouble);
+  }
+
   #onTask(taskId: string): void {
     const { machine, instanceId } = this.#options;
     const record = machine.tasks.get(taskId);
@@ -135,36 +148,55 @@ export class Worker {
   }
 
   async #work(record: TaskRecord, fence: number, signal: AbortSignal): Promise<void> {
-    const { session, runAttempt } = this.#options;
+    const { session, runAttempt, openDesk } = this.#options;
     const held = { taskId: record.id, fence };
     await session.execute({ kind: 'start', ...held });
-    const end = await runAttempt({ record, fence, signal });
+    const desk = openDesk(held);
+    const end = await runAttempt({ record, fence, signal, desk });
     await this.#report(held, end);
   }
 
-  async #report(held: { readonly taskId: string; readonly fence: number }, end: AttemptEnd): Promise<void> {
+  async #report(held: TaskFence, end: AttemptEnd): Promise<void> {
     const { session } = this.#options;
     const patience = { timeoutMs: REPORT_TIMEOUT_MS };
     switch (end.kind) {
       case 'completed':
-        await session.execute({ kind: 'complete', ...held, ...end.result }, patience);
+        await session.execute({ kind: 'complete', ...held, ...this.#understood(end.result) }, patience);
         return;
-      case 'failed':
-        await session.execute(
-          { kind: 'fail', ...held, ...end.result, reason: end.reason, next: end.next },
-          patience,
-        );
+      case 'failed': {
+        const { reason, next, code } = end;
+        const named = code === undefined ? {} : this.#understood({ code });
+        const fail = {
+          kind: 'fail',
+          ...held,
+          ...this.#understood(end.result),
+          reason,
+          next,
+          ...named,
+        } as const;
+        await session.execute(fail, patience);
         return;
-      case 'handed-back':
-        await session.execute(
-          { kind: 'release', ...held, reason: end.reason },
-          { timeoutMs: FAREWELL_TIMEOUT_MS },
-        );
+      }
+      case 'handed-back': {
+        const { reason, usage } = end;
+        const measured = usage === undefined ? {} : this.#understood({ usage });
+        const release = { kind: 'release', ...held, reason, ...measured } as const;
+        await session.execute(release, { timeoutMs: FAREWELL_TIMEOUT_MS });
         return;
+      }
       case 'lost':
         // The lease is somebody else's by now; what was done under it is not recorded.
         return;
     }
+  }
+
+  /** Without what some member of the swarm does not know yet: the end of an attempt must be told in any case. */
+  #understood<T extends Partial<AttemptResult> & { readonly code?: string }>(
+    said: T,
+  ): Omit<T, 'usage' | 'code'> | T {
+    if (this.#options.machine.level >= USAGE_LEVEL) return said;
+    const { usage: _usage, code: _code, ...rest } = said;
+    return rest;
   }
 
   #scheduleRenewal(): void {
@@ -184,7 +216,7 @@ export class Worker {
     const tasks = held.map(([fence, { taskId }]) => ({ taskId, fence }));
     const asked = performance.now();
     const renewal = this.#options.session.execute(
-      { kind: 'renew', tasks, reservations: [] },
+      { kind: 'renew', tasks, reservations: this.#reservationsUnder(tasks) },
       { timeoutMs: this.#shortestLease() },
     );
     const renewed = await this.#settle(renewal);
@@ -193,6 +225,14 @@ export class Worker {
       else if (performance.now() - lease.renewedAt > lease.durationMs) lease.abort.abort('lost');
     }
     this.#scheduleRenewal();
+  }
+
+  /** What was reserved under a lease ends with it, but not while it is held. */
+  #reservationsUnder(tasks: readonly TaskFence[]): { reservationId: string; fence: number }[] {
+    const fences = new Set(tasks.map(({ fence }) => fence));
+    return [...this.#options.machine.reservations.values()]
+      .filter(({ task }) => task !== undefined && fences.has(task.fence))
+      .map(({ id, fence }) => ({ reservationId: id, fence }));
   }
 
   async #settle(work: Promise<unknown>): Promise<boolean> {

@@ -119,7 +119,7 @@ const BODIES: { readonly [Kind in command.TaskCommand['kind']]: Shape<BodyOf<Kin
     instanceId: text,
     agent: text,
     capabilities: texts,
-    capacity: positive,
+    capacity: natural,
     life: text,
   }),
   unregister: record<command.UnregisterCommand>({

@@ -189,7 +189,7 @@ export interface RegisterCommand {
   /** Name of the agent definition. */
   readonly agent: string;
   readonly capabilities: readonly string[];
-  /** Tasks it works on at once. */
+  /** Tasks it is given at once; 0: it takes what it wants by itself. */
   readonly capacity: number;
   /** Unique per process start: what an earlier life held is given back at once. */
   readonly life: string;

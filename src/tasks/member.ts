@@ -16,7 +16,7 @@ import type { Member } from './state.ts';
 /** From here on members have ids and addresses in the log. */
 export const ANNOUNCE_LEVEL = 2;
 
-/** From here on the log speaks of turns, usage and budgets. */
+/** From here on the log speaks of turns, usage and budgets, and of instances that are given nothing. */
 export const USAGE_LEVEL = 3;
 
 /** The level at which each kind of command appeared; 1 where nothing is said. */
@@ -44,6 +44,7 @@ export function isKnownAt(level: number, command: TaskCommand): boolean {
 
 /** The level at which the command became one, with all that is said in it. */
 export function levelOf(command: TaskCommand): number {
+  if (command.kind === 'register' && command.capacity === 0) return USAGE_LEVEL;
   return speaksOfUsage(command) ? USAGE_LEVEL : (LEVELS[command.kind] ?? 1);
 }
 

@@ -171,7 +171,7 @@ const taskCommand: z.ZodType<TaskCommand> = z.discriminatedUnion('kind', [
     instanceId: id,
     agent: line.min(1),
     capabilities,
-    capacity: z.int().positive().max(limits.MAX_CAPACITY),
+    capacity: z.int().min(0).max(limits.MAX_CAPACITY),
     life: key,
   }),
   z.strictObject({
