@@ -25,8 +25,10 @@ export { type JoinedInstance, type JoinSwarmOptions, joinSwarm } from './api/joi
 export type { SwarmEvent } from './api/notices.ts';
 export { SwarmClient } from './api/swarm-client.ts';
 export type { Assignment, Work, WorkResult } from './api/work.ts';
+export type { HookReport } from './hooks/runner.ts';
 export { type ErrorCode, SwarmError } from './protocol/errors.ts';
 export { type ConnectOptions, connectSwarm } from './swarm/connect.ts';
+export { type HookOccasion, runHooks } from './swarm/hook-trial.ts';
 export type {
   Answers,
   ExecuteOptions,

@@ -52,8 +52,8 @@ export function hooksCommand(): Command {
         phase: string,
         options: { readonly task: string; readonly success: 'true' | 'false' },
       ) => {
-        const { runHooks } = await import('../hooks/run-hooks.ts');
-        await runHooks({ file, phase, ...options });
+        const { runHooksByHand } = await import('../hooks/run-hooks.ts');
+        await runHooksByHand({ file, phase, ...options });
       },
     );
   return hooks;
