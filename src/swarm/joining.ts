@@ -33,6 +33,7 @@ const WORTH_ASKING_AGAIN: ReadonlySet<ErrorCode> = new Set([
   'NOT_RUNNING',
   'NO_QUORUM',
   'MALFORMED',
+  'LEVEL_TOO_LOW',
   'STOPPED',
   'BUSY',
 ]);
@@ -47,8 +48,8 @@ export interface ComingUp {
  * Settles under which id an instance comes up. One that never was a member, or has lost its data and with it
  * what it promised, has the swarm give it an id that nobody had before.
  *
- * @throws SwarmError NO_QUORUM, NOT_RUNNING when the swarm that must give the id cannot be reached; MALFORMED
- *   when some member is of a release that knows no newcomers.
+ * @throws SwarmError NO_QUORUM, NOT_RUNNING when the swarm that must give the id cannot be reached; LEVEL_TOO_LOW,
+ *   MALFORMED when some member is of a release that knows no newcomers.
  */
 export async function comeUpAs(
   newcomer: Newcomer,
@@ -107,6 +108,22 @@ export async function admitMember(admission: Admission): Promise<void> {
   }
   if (shallVote) await promote(admission);
   noteAdmission(admission.folder, admission.name);
+}
+
+/**
+ * Takes a member out of the swarm for good, if it is in: nobody counts on it any more, and what it holds is given back.
+ * `asker`: whoever knows the swarm.
+ *
+ * @throws SwarmError NO_QUORUM, NOT_RUNNING and what else the swarm says when it cannot be done in time.
+ */
+export async function dismissMember(asker: Newcomer, memberId: NodeId, patienceMs: Millis): Promise<void> {
+  const leave = async (client: SwarmClient, { configuration }: NodeStatus): Promise<void> => {
+    if (members(configuration).includes(memberId)) {
+      await client.changeMembership([{ type: 'remove', id: memberId }], patienceMs);
+    }
+    await client.execute({ kind: 'retire', memberId }, { timeoutMs: patienceMs });
+  };
+  await patiently(() => atLeader(asker, leave), patienceMs);
 }
 
 /** Returns whether the newcomer shall vote. */
