@@ -51,6 +51,7 @@ describe('floors', () => {
     { why: 'the wiring knows adapters', from: 'src/compose.ts', target: 'src/storage/wal.ts' },
     { why: 'a surface asks for the wiring', from: 'src/cli/a.ts', target: 'src/compose.ts' },
     { why: 'a client speaks with a swarm', from: 'src/swarm/a.ts', target: 'src/transport/client-link.ts' },
+    { why: 'the command line starts another surface', from: 'src/cli/a.ts', target: 'src/mcp/main.ts' },
     { why: 'the public surface shows anything', from: 'src/index.ts', target: 'src/raft/raft.ts' },
   ])('allow: $why', ({ from, target }) => {
     expect(violations(importing(from, target))).toEqual([]);
@@ -68,6 +69,12 @@ describe('floors', () => {
       from: 'src/storage/a.ts',
       target: 'src/transport/b.ts',
       told: 'storage and transport are neighbours on floor 2',
+    },
+    {
+      why: 'past the front door of a neighbour',
+      from: 'src/cli/a.ts',
+      target: 'src/mcp/b.ts',
+      told: 'cli and mcp are neighbours on floor 7',
     },
     {
       why: 'past the log to Raft',

@@ -9,7 +9,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['agents', 'hooks'],
   ['swarm'],
   ['siblings'],
-  ['api', 'cli', 'mcp', 'http', 'plugin'],
+  ['api', 'cli', 'mcp', 'http', 'claude-code'],
 ];
 
 /** The two files that stand outside the folders: the wiring, and the public surface. */
@@ -22,6 +22,9 @@ const SIBLING_FLOOR = SURFACE_FLOOR - 1;
 /** Folders of which the others see the port, what clients of a swarm need, and the lock on any folder. */
 const ADAPTERS = ['storage', 'transport'];
 const OPEN_TO_ALL = /\/(port|client-[a-z-]+|folder-lock)\.ts$/;
+
+/** Whoever starts the program chooses the surface: the command line hands over to another one's front door. */
+const FRONT_DOOR = /^src\/(mcp|http|claude-code)\/main\.ts$/;
 
 const MAX_LINES = 400;
 
@@ -125,6 +128,7 @@ function forbiddenBetweenFolders(from: string, target: string): string | undefin
   const [floor, floorThere] = [floorOf(from), floorOf(target)];
   if (here === there || floor === undefined || floorThere === undefined) return undefined;
   if (floorThere > floor) return `${here} (floor ${floor}) may not look up to ${there} (floor ${floorThere})`;
+  if (here === 'cli' && FRONT_DOOR.test(target)) return undefined;
   if (floorThere === floor) return `${here} and ${there} are neighbours on floor ${floor}`;
   if (there === 'raft' && floor >= SIBLING_FLOOR) return 'surfaces and siblings see the log through swarm/';
   if (ADAPTERS.includes(there ?? '') && !OPEN_TO_ALL.test(target)) {
