@@ -11,7 +11,7 @@ import { locateProject, prepareStateFolder, type SwarmFolder, swarmFolder } from
 import { isRemoved } from '../swarm/removal.ts';
 import { createSwarm as layOutSwarm, loadRoster } from '../swarm/roster.ts';
 import { chosen, type ExecutorChoice } from './executor.ts';
-import { type StartedInstance, type SwarmInstance, startNamed } from './instance.ts';
+import { type StartedInstance, type StartOptions, type SwarmInstance, startNamed } from './instance.ts';
 import { SwarmClient } from './swarm-client.ts';
 
 export interface CreateSwarmOptions {
@@ -76,29 +76,24 @@ export async function createSwarm(options: CreateSwarmOptions = {}): Promise<InP
 }
 
 async function startIn(dir: string, options: CreateSwarmOptions): Promise<InProcessSwarm> {
+  const executor = await chosen(options.executor);
   const folder = swarmFolder(locateProject(dir, process.env, process.cwd()).standing);
   if (!existsSync(folder.roster)) await found(folder, dir, options);
   const unlock = takeSupervision(folder);
   const instances: StartedInstance[] = [];
+  let client: SwarmClient | undefined;
   const stop = async (): Promise<void> => {
+    await client?.close();
     // First all, then each: whoever still works may need a quorum to hand its work back.
     await Promise.all(instances.map((instance) => instance.drain()));
     await Promise.all(instances.map((instance) => instance.end()));
     unlock();
   };
   try {
-    instances.push(...(await startAll(folder, options)));
-    const client = await SwarmClient.connect({ dir: folder.root });
+    instances.push(...(await startAll(folder, { executor, onTrouble: options.onTrouble })));
+    client = await SwarmClient.connect({ dir: folder.root });
     await client.query({ kind: 'overview' }, { timeoutMs: ELECTION_TIMEOUT_MS });
-    return {
-      dir,
-      client,
-      instances,
-      async stop() {
-        await client.close();
-        await stop();
-      },
-    };
+    return { dir, client, instances, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -124,13 +119,13 @@ async function found(folder: SwarmFolder, dir: string, options: CreateSwarmOptio
 /** All or none: those that came up while another could not are stopped again. */
 async function startAll(
   folder: SwarmFolder,
-  { executor, onTrouble }: CreateSwarmOptions,
+  how: Pick<StartOptions, 'executor' | 'onTrouble'>,
 ): Promise<readonly StartedInstance[]> {
   const names = loadRoster(folder)
     .nodes.map(({ id }) => id as NodeId)
     .filter((name) => !isRemoved(folder, name));
   const starts = names.map((name) => {
-    return startNamed({ folder, name, executor: chosen(executor), onTrouble });
+    return startNamed({ folder, name, ...how });
   });
   const outcomes = await Promise.allSettled(starts);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');

@@ -1,16 +1,27 @@
 import type { Execution, ExecutionResult, Executor } from '../agents/executors/port.ts';
+import { createExecutor, type ExecutorName } from '../agents/executors/registry.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import { type Assignment, carryOut, usageOf, type Work, type WorkEnd } from './work.ts';
 
 /**
- * Who does the work that instances are given: `command` (default) runs the `run` of tasks as a shell script; a function
- * does what it likes with scripts and prompts.
+ * Who does the work that instances are given: a function, which does what it likes with scripts and prompts; or one of
+ * ours. `command` (default) runs the `run` of tasks as a shell script and leaves prompts to others; `claude` has prompts
+ * done by the Messages API, `claude-code` by that program.
  */
-export type ExecutorChoice = 'command' | Work;
+export type ExecutorChoice = ExecutorName | Work;
 
-/** Undefined: whatever the swarm's folder says. */
-export function chosen(choice: ExecutorChoice | undefined): Executor | undefined {
-  return typeof choice === 'function' ? executorOf(choice) : undefined;
+/**
+ * Undefined: whatever the swarm's folder says.
+ *
+ * @throws SwarmError BAD_INPUT when it cannot work here, naming what is missing.
+ */
+export async function chosen(choice: ExecutorChoice | undefined): Promise<Executor | undefined> {
+  if (choice === undefined) return undefined;
+  if (typeof choice === 'function') return executorOf(choice);
+  const executor = await createExecutor(choice);
+  const lack = await executor.preflight?.(process.env);
+  if (lack !== undefined) throw new SwarmError('BAD_INPUT', lack);
+  return executor;
 }
 
 /** Lets a function of the program do the work that instances are given. */

@@ -59,6 +59,7 @@ export async function joinSwarm(options: JoinSwarmOptions = {}): Promise<JoinedI
   if (!NAME_PATTERN.test(name)) {
     throw new SwarmError('BAD_INPUT', `"${name}" cannot be a name: expected 1 to 48 of A-Z a-z 0-9 . _ -`);
   }
+  const work = await chosen(executor);
   const token = options.token ?? process.env.RAFT_MANAGER_TOKEN;
   const folder = await prepareJoinedFolder({
     name: name as NodeId,
@@ -70,7 +71,7 @@ export async function joinSwarm(options: JoinSwarmOptions = {}): Promise<JoinedI
     ...(token === undefined ? {} : { token }),
     ...(listen === undefined ? {} : { listen }),
   });
-  const instance = await startNamed({ folder, name: name as NodeId, executor: chosen(executor), onTrouble });
+  const instance = await startNamed({ folder, name: name as NodeId, executor: work, onTrouble });
   const client = await SwarmClient.connect({ dir: folder.root, name: instance.id });
   return {
     ...instance,
