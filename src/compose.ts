@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import type { AgentDefinition } from './agents/definition.ts';
-import { commandExecutor } from './agents/executors/command.ts';
 import type { Executor } from './agents/executors/port.ts';
+import { checkExecutor, createExecutor } from './agents/executors/registry.ts';
 import { loadAgentFile } from './agents/load.ts';
 import { systemClock } from './node/clock.ts';
 import { createNode } from './node/node.ts';
@@ -13,12 +13,20 @@ import type { SnapshotStore } from './storage/port.ts';
 import { openWal } from './storage/wal.ts';
 import { AddressBook } from './swarm/address-book.ts';
 import { type AttemptOptions, createAttemptRunner } from './swarm/attempt.ts';
+import { BlobStore } from './swarm/blob-store.ts';
+import { SwarmClient } from './swarm/client.ts';
 import { decideHooks } from './swarm/hook-policy.ts';
 import { confirmIdentity } from './swarm/identity.ts';
 import { Instance } from './swarm/instance.ts';
 import { admitMember, announceMember, askMembers, comeUpAs } from './swarm/joining.ts';
 import type { SwarmFolder } from './swarm/layout.ts';
-import { bootstrapConfiguration, loadRoster, loadToken } from './swarm/roster.ts';
+import {
+  bootstrapConfiguration,
+  loadRoster,
+  loadToken,
+  type Roster,
+  type RosterNode,
+} from './swarm/roster.ts';
 import { Service } from './swarm/service.ts';
 import { TaskMachine } from './tasks/machine.ts';
 import { LATEST_LEVEL } from './tasks/member.ts';
@@ -53,17 +61,12 @@ export interface RunningInstance {
  * @throws SwarmError DATA_LOCKED, DATA_FOREIGN, DATA_DAMAGED, PORT_IN_USE, BAD_INPUT
  */
 export async function startInstance(options: ComposeOptions): Promise<RunningInstance> {
-  const { folder, id, version, onTrouble, capacity = 1, executor = commandExecutor } = options;
+  const { folder, id, version, onTrouble, capacity = 1 } = options;
   const roster = loadRoster(folder);
-  const member = roster.nodes.find((entry) => entry.id === id);
-  if (member === undefined) {
-    throw new SwarmError(
-      'UNKNOWN_NODE',
-      `${id} is not in ${folder.roster}; it names ${roster.nodes.map((n) => n.id).join(', ')}`,
-    );
-  }
+  const member = memberOf(roster, options);
   const clusterId = roster.clusterId as ClusterId;
   const definition = await loadAgentFile(member.agentFile);
+  const executor = await executorOf(roster, options.executor);
   const newcomer = { folder, name: id, version };
   const { memberId, admission } = await comeUpAs(newcomer, { isFounder: roster.seeds === undefined });
   const storage = await openWal({ folder: folder.wal(id), clusterId, nodeId: memberId });
@@ -71,20 +74,18 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const life = randomUUID();
   const said = { clusterId, version, token: loadToken(folder) };
   const machine = new TaskMachine();
+  const blobs = new BlobStore(folder.blobs(id));
   await loadSnapshot(storage.snapshots, machine);
   const addresses = new AddressBook({ folder, name: id, machine });
   // It must find the others before it can read in their log where they are.
   if (admission !== undefined) addresses.learn(await askMembers(newcomer));
   const attemptOptions: AttemptOptions = {
+    ...placeOf(roster, folder),
     instanceId: memberId,
-    swarmName: roster.name,
-    swarmRoot: folder.root,
     life,
     definition,
     executor,
     hooks: await decideHooks(definition, roster.requireHooks),
-    environment: process.env,
-    workspace: roster.workspace,
     status: () => instance.status(),
   };
   const instance = new Instance({
@@ -98,6 +99,12 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     capabilities: abilitiesOf(definition, executor),
     life,
     leaseMs: roster.leaseMs,
+    budget: roster,
+    blobStore: blobs,
+    connect: (peer) => {
+      const url = addresses.find(peer as NodeId);
+      return url === undefined ? undefined : new SwarmClient({ folder, name: memberId, version, url });
+    },
     machine,
     runAttempt: createAttemptRunner(attemptOptions),
   });
@@ -129,7 +136,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     listener: instance.listener,
   });
   const { snapshots } = storage;
-  service = new Service({ node, machine, snapshots, watchers: instance.watchers });
+  service = new Service({ node, machine, snapshots, blobs, watchers: instance.watchers });
   instance.start(node, server.url);
   const found = { ...newcomer, memberId, url: server.url, shallVote: member.voter };
   if (admission !== undefined) admitMember({ ...found, ...admission }).catch(onTrouble);
@@ -142,6 +149,29 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
       await server.close();
     },
   };
+}
+
+/** @throws SwarmError UNKNOWN_NODE */
+function memberOf(roster: Roster, { folder, id }: Pick<ComposeOptions, 'folder' | 'id'>): RosterNode {
+  const member = roster.nodes.find((entry) => entry.id === id);
+  if (member !== undefined) return member;
+  const names = roster.nodes.map((node) => node.id).join(', ');
+  throw new SwarmError('UNKNOWN_NODE', `${id} is not in ${folder.roster}; it names ${names}`);
+}
+
+/** What the work of all instances has in common. */
+function placeOf(
+  { maxTurns, model, name, workspace }: Roster,
+  { root }: SwarmFolder,
+): Pick<AttemptOptions, 'swarmName' | 'swarmRoot' | 'model' | 'maxTurns' | 'environment' | 'workspace'> {
+  return { swarmName: name, swarmRoot: root, model, maxTurns, environment: process.env, workspace };
+}
+
+/** @throws SwarmError BAD_INPUT when it cannot work here. */
+async function executorOf(roster: Roster, given: Executor | undefined): Promise<Executor> {
+  const executor = given ?? (await createExecutor(roster.executor));
+  await checkExecutor(executor, process.env);
+  return executor;
 }
 
 /** Whoever does not refuse a prompt is given prompts, too. */

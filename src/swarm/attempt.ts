@@ -1,10 +1,13 @@
 import type { AgentDefinition } from '../agents/definition.ts';
-import type { ExecutionResult, Executor } from '../agents/executors/port.ts';
+import type { Execution, ExecutionResult, Executor } from '../agents/executors/port.ts';
 import { type HookContext, hookEnvironment, inheritedEnvironment, mayBeSet } from '../hooks/environment.ts';
 import { type HookPhase, type HookReport, runHook } from '../hooks/runner.ts';
 import type { NodeStatus } from '../node/port.ts';
+import { SwarmError } from '../protocol/errors.ts';
 import type { AttemptResult, FailCommand, HookRecord } from '../tasks/command.ts';
 import type { TaskRecord } from '../tasks/task.ts';
+import { NO_USAGE, type Usage, usageSince } from '../tasks/usage.ts';
+import type { AttemptDesk } from './attempt-desk.ts';
 
 /** How one attempt ended, for the log. `lost`: somebody else may work on the task by now; say nothing. */
 export type AttemptEnd =
@@ -14,8 +17,9 @@ export type AttemptEnd =
       readonly result: AttemptResult;
       readonly reason: string;
       readonly next: FailCommand['next'];
+      readonly code?: string;
     }
-  | { readonly kind: 'handed-back'; readonly reason: string }
+  | { readonly kind: 'handed-back'; readonly reason: string; readonly usage?: Usage }
   | { readonly kind: 'lost' };
 
 interface Attempt {
@@ -23,6 +27,7 @@ interface Attempt {
   readonly fence: number;
   /** Aborted with reason `lost` (cancelled, expired, taken over) or `stopping`. */
   readonly signal: AbortSignal;
+  readonly desk: AttemptDesk;
 }
 
 /** Runs one attempt from pre hook to post hook. Never throws. */
@@ -41,6 +46,9 @@ export interface AttemptOptions {
   readonly life: string;
   readonly definition: AgentDefinition;
   readonly executor: Executor;
+  /** Of tasks that ask for none. */
+  readonly model?: string | undefined;
+  readonly maxTurns?: number | undefined;
   readonly hooks: HookPolicy;
   /** Working folder of tasks and hooks. */
   readonly workspace: string;
@@ -48,6 +56,9 @@ export interface AttemptOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   status(): NodeStatus;
 }
+
+/** What the log says to whoever has no lease any more. */
+const ENDED: ReadonlySet<string> = new Set(['STALE_FENCE', 'BUDGET_EXHAUSTED']);
 
 const DEFAULT_TASK_TIMEOUT_MS = 60 * 60 * 1000;
 
@@ -93,8 +104,9 @@ class AttemptRun {
       return this.#failed(`pre hook: ${pre.reason ?? pre.outcome}`, { exitCode: pre.exitCode });
     }
     const execution = await this.#execute();
-    await this.#runPhase('post', execution.outcome === 'completed' ? 'true' : 'false');
-    return this.#endOf(execution);
+    const isDone = execution !== 'over' && execution.outcome === 'completed';
+    await this.#runPhase('post', isDone ? 'true' : 'false');
+    return execution === 'over' ? this.#aborted() : this.#endOf(execution);
   }
 
   #hasHooks(): boolean {
@@ -119,15 +131,48 @@ class AttemptRun {
     return report;
   }
 
-  #execute(): Promise<ExecutionResult> {
-    const { executor, environment, workspace } = this.#options;
-    const { record, signal } = this.#attempt;
+  /** `over`: the log has ended the lease, and the executor noticed it first. */
+  async #execute(): Promise<ExecutionResult | 'over'> {
+    const { desk } = this.#attempt;
+    const begun = performance.now();
+    try {
+      return await this.#options.executor.execute(this.#execution());
+    } catch (error) {
+      if (error instanceof SwarmError && ENDED.has(error.code)) return 'over';
+      const reason = error instanceof Error ? error.message : String(error);
+      const durationMs = performance.now() - begun;
+      return { outcome: 'failed', exitCode: undefined, reason, output: '', durationMs };
+    } finally {
+      desk.close();
+    }
+  }
+
+  #execution(): Execution {
+    const { definition, environment, instanceId, maxTurns, model, status, workspace } = this.#options;
+    const { record, fence, signal, desk } = this.#attempt;
+    const { spec, usage = NO_USAGE, usageBefore = NO_USAGE } = record;
     const { TASK: _text, ...context } = this.#context();
-    const own = Object.fromEntries(Object.entries(record.spec.env).filter(([name]) => mayBeSet(name)));
-    return executor.execute({
+    const own = Object.fromEntries(Object.entries(spec.env).filter(([name]) => mayBeSet(name)));
+    return {
       taskId: record.id,
-      run: record.spec.run,
-      prompt: record.spec.prompt,
+      title: spec.title,
+      run: spec.run,
+      prompt: spec.prompt,
+      agent: definition,
+      instanceId,
+      fence,
+      attempt: record.attempts,
+      notes: record.notes,
+      coordinator: status().leaderId,
+      model: spec.model ?? model,
+      maxTurns: spec.maxTurns ?? maxTurns,
+      budget: {
+        maxTokens: spec.maxTokens ?? null,
+        maxCostMicros: spec.maxCostMicros ?? null,
+        spent: usageSince(usageBefore, usage),
+      },
+      checkpoint: desk.checkpoint,
+      swarm: desk.swarm,
       environment: {
         ...inheritedEnvironment(environment, TASK_VARIABLES),
         ...own,
@@ -135,9 +180,10 @@ class AttemptRun {
         TASK_ATTEMPT: String(record.attempts),
       },
       cwd: workspace,
-      timeoutMs: record.spec.timeoutMs ?? DEFAULT_TASK_TIMEOUT_MS,
+      timeoutMs: spec.timeoutMs ?? DEFAULT_TASK_TIMEOUT_MS,
       signal,
-    });
+      onOutput: (text) => desk.tell(text),
+    };
   }
 
   #context(): HookContext {
@@ -159,32 +205,34 @@ class AttemptRun {
     };
   }
 
-  #endOf({ exitCode, outcome, output, reason }: ExecutionResult): AttemptEnd {
-    if (outcome === 'cancelled') return this.#aborted();
-    if (outcome === 'completed') return { kind: 'completed', result: this.#result(output, exitCode) };
-    return this.#failed(reason ?? outcome, { output, exitCode });
+  #endOf(execution: ExecutionResult): AttemptEnd {
+    const { outcome, output, reason, usage } = execution;
+    // Whoever was told to stop may say so in any way.
+    if (outcome !== 'completed' && this.#attempt.signal.aborted) return this.#aborted(usage);
+    if (outcome === 'completed') return { kind: 'completed', result: this.#result(output, execution) };
+    return this.#failed(reason ?? outcome, execution);
   }
 
   /** Why the signal was given decides whether the log wants to hear of it. */
-  #aborted(): AttemptEnd {
-    const { signal } = this.#attempt;
-    if (signal.reason === 'stopping') return { kind: 'handed-back', reason: 'the instance is stopping' };
-    return { kind: 'lost' };
+  #aborted(usage?: Usage): AttemptEnd {
+    if (this.#attempt.signal.reason !== 'stopping') return { kind: 'lost' };
+    const reason = 'the instance is stopping';
+    return { kind: 'handed-back', reason, ...(usage === undefined ? {} : { usage }) };
   }
 
-  #failed(
-    reason: string,
-    {
-      output = '',
-      exitCode,
-      next = 'retry',
-    }: { output?: string; exitCode?: number | undefined; next?: FailCommand['next'] },
-  ): AttemptEnd {
-    return { kind: 'failed', result: this.#result(output, exitCode), reason, next };
+  #failed(reason: string, end: Partial<ExecutionResult>): AttemptEnd {
+    const { output = '', next = 'retry', code } = end;
+    const result = this.#result(output, end);
+    return { kind: 'failed', result, reason, next, ...(code === undefined ? {} : { code }) };
   }
 
-  #result(output: string, exitCode: number | undefined): AttemptResult {
-    return { output, hooks: this.#hooks, ...(exitCode === undefined ? {} : { exitCode }) };
+  #result(output: string, { exitCode, usage }: Partial<ExecutionResult>): AttemptResult {
+    return {
+      output,
+      hooks: this.#hooks,
+      ...(exitCode === undefined ? {} : { exitCode }),
+      ...(usage === undefined ? {} : { usage }),
+    };
   }
 }
 

@@ -4,6 +4,7 @@ import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import type { ClusterId, Millis, NodeId } from '../protocol/ids.ts';
 import type { Configuration } from '../protocol/state.ts';
 import type { MembershipChange } from '../raft/membership.ts';
+import type { BlobName } from '../tasks/blob-name.ts';
 import type { ResultValues, TaskCommand, TaskResult } from '../tasks/command.ts';
 import type { TaskJson } from '../tasks/task.ts';
 import { STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
@@ -34,6 +35,8 @@ const SILENCE_MS = 3_000;
 
 /** Another node may answer, or this one in a moment. */
 const WORTH_ASKING_AGAIN: ReadonlySet<ErrorCode> = new Set(['OUTCOME_UNKNOWN', 'NOT_RUNNING', 'BUSY']);
+
+const ASKED_OF_ANYBODY: ReadonlySet<number> = new Set([REQUEST.propose, REQUEST.query]);
 
 export interface ClientOptions {
   readonly folder: SwarmFolder;
@@ -144,6 +147,16 @@ export class SwarmClient implements Swarm {
     return unpack(await this.#request(REQUEST.control, pack(control), timeoutMs)) as Inspection;
   }
 
+  /** Puts a content on the disk of the node at the other end. @throws SwarmError LIMIT_EXCEEDED */
+  async storeBlob(content: Uint8Array, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<BlobName> {
+    return unpack(await this.#request(REQUEST.storeBlob, content, timeoutMs)) as BlobName;
+  }
+
+  /** @throws SwarmError UNKNOWN_BLOB when the node at the other end does not have it. */
+  readBlob(sha256: string, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<Uint8Array> {
+    return this.#request(REQUEST.readBlob, pack({ sha256 }), timeoutMs);
+  }
+
   /** Begins to hear `onNotice`, now and after every change of link. */
   async watch(timeoutMs = DEFAULT_TIMEOUT_MS): Promise<void> {
     await this.#linkWithin(timeoutMs);
@@ -156,8 +169,8 @@ export class SwarmClient implements Swarm {
 
   async #request(kind: number, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     const link = await this.#linkWithin(timeoutMs);
-    // Only the one who was told to hand over can say how that went; anything else may be asked elsewhere.
-    const patienceMs = kind === REQUEST.control ? timeoutMs : Math.min(timeoutMs, SILENCE_MS);
+    // Only the one who was told to do something can say how that went; anything else may be asked elsewhere.
+    const patienceMs = ASKED_OF_ANYBODY.has(kind) ? Math.min(timeoutMs, SILENCE_MS) : timeoutMs;
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => {
         if (patienceMs < timeoutMs) {

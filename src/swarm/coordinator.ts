@@ -3,13 +3,17 @@ import { DEFAULT_LEASE_MS } from '../protocol/limits.ts';
 import type { TaskCommand } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
 import type { TaskMachine } from '../tasks/machine.ts';
+import { USAGE_LEVEL } from '../tasks/member.ts';
 import { type Lease, leaseOf } from '../tasks/task.ts';
+import { hasLimits, limitsOf, type UsageLimits } from '../tasks/usage.ts';
 import { IdleWatch } from './idle-watch.ts';
 
 export interface CoordinatorOptions {
   readonly machine: TaskMachine;
   /** How long leases last, as the swarm was founded. */
   readonly leaseMs: Millis;
+  /** What all tasks may use up, as the swarm was founded. */
+  readonly budget: UsageLimits;
   /** Brings one command to the log; false when it did not get there. No retries: the next look decides anew. */
   propose(command: TaskCommand): Promise<boolean>;
   /** How long each other node has been silent, as far as the leader knows. */
@@ -54,6 +58,7 @@ export class Coordinator {
     const sweep = setInterval(() => {
       this.#configureLeases();
       this.#raiseLevel();
+      this.#configureBudget();
       this.#expireLeases(leases);
       this.#expireReservations(reservations);
       this.#expireSessions(sessions);
@@ -116,6 +121,15 @@ export class Coordinator {
     const { machine, propose, leaseMs } = this.#options;
     if (machine.settings.leaseMs !== DEFAULT_LEASE_MS || leaseMs === DEFAULT_LEASE_MS) return;
     void propose({ kind: 'configure', leaseMs });
+  }
+
+  /** Until somebody has said otherwise, and be it that there is no limit any more, the founder's budget counts. */
+  #configureBudget(): void {
+    const { machine, propose, budget } = this.#options;
+    const { settings, level } = machine;
+    const limits = limitsOf(budget);
+    const isOurs = hasLimits(limits) && !hasLimits(limitsOf(settings));
+    if (isOurs && level >= USAGE_LEVEL) void propose({ kind: 'configure', ...limits });
   }
 
   /** New kinds of command wait until the last member of an older release is gone. */

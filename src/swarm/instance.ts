@@ -3,17 +3,22 @@ import type { Node } from '../node/node.ts';
 import type { NodeListener, NodeStatus } from '../node/port.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import type { Millis, NodeId } from '../protocol/ids.ts';
-import { members } from '../protocol/state.ts';
+import { type Configuration, members } from '../protocol/state.ts';
 import { encodeEnvelope } from '../tasks/codec.ts';
 import type { TaskCommand, TaskResult } from '../tasks/command.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { ANNOUNCE_LEVEL, LATEST_LEVEL } from '../tasks/member.ts';
+import type { UsageLimits } from '../tasks/usage.ts';
 import type { AddressBook } from './address-book.ts';
 import type { AttemptRunner } from './attempt.ts';
+import { openDesk } from './attempt-desk.ts';
+import { BlobExchange, type BlobPeer } from './blob-exchange.ts';
+import type { BlobStore } from './blob-store.ts';
 import { ClaimKeeper } from './claim-keeper.ts';
 import { Coordinator } from './coordinator.ts';
 import { publishEndpoint, withdrawEndpoint } from './endpoint.ts';
 import type { SwarmFolder } from './layout.ts';
+import { explained } from './level.ts';
 import { noteRemoval } from './removal.ts';
 import { CommandSession } from './session.ts';
 import { Watchers } from './watchers.ts';
@@ -33,6 +38,11 @@ export interface InstanceOptions {
   /** Of the folder: how this machine calls the instance. */
   readonly name: NodeId;
   readonly addresses: AddressBook;
+  readonly blobStore: BlobStore;
+  /** Where another member keeps its contents; undefined while nobody knows where it is. */
+  connect(memberId: string): BlobPeer | undefined;
+  /** Budget of the swarm as it was founded. */
+  readonly budget: UsageLimits;
   /** What the link to a peer has agreed on; undefined while there is none. */
   levelOf(peer: NodeId): number | undefined;
   onTrouble(error: unknown): void;
@@ -45,6 +55,7 @@ export interface InstanceOptions {
 
 /** A swarm that has no quorum for longer than this will hear it with the next start. */
 const ANNOUNCE_TIMEOUT_MS = 60_000;
+const SWEEP_INTERVAL_MS = 30_000;
 /**
  * Between hearing of its removal and acting on it: time for the answer to whoever asked for it, and for a removed
  * leader to hand over. And whoever was let in again while it was away reads of its removal first.
@@ -65,6 +76,7 @@ export class Instance {
   #url = '';
   #node: Node<ApplyResult> | undefined;
   #leading = false;
+  #sweep: NodeJS.Timeout | undefined;
 
   constructor(options: InstanceOptions) {
     this.#options = options;
@@ -72,18 +84,20 @@ export class Instance {
     this.#coordinator = new Coordinator({
       machine: options.machine,
       leaseMs: options.leaseMs,
+      budget: options.budget,
       propose: (command) => this.#proposeOnce(command),
-      silences: () =>
-        this.status().peers.map(({ id, lastContactMs }) => ({ id, silentMs: lastContactMs ?? 0 })),
-      isMember: (id) => this.#isMember(id),
+      silences: () => this.status().peers.map((peer) => ({ id: peer.id, silentMs: peer.lastContactMs ?? 0 })),
+      isMember: (member) => this.#isMember(member),
       commonLevel: () => this.#commonLevel(),
     });
     this.#session = new CommandSession((command) => this.#send(command));
-    this.#worker = new Worker({ ...options, instanceId: options.id, session: this.#session });
-    const { id, machine, onTrouble } = options;
-    if (options.capacity === 0) {
-      this.#claims = new ClaimKeeper({ holder: id, machine, session: this.#session, onTrouble });
-    }
+    const { id, blobStore: store, connect } = options;
+    const configuration = (): Configuration => this.status().configuration;
+    const blobs = new BlobExchange({ id, store, connect, configuration });
+    const node = (): Node<ApplyResult> => this.#required();
+    const desk = { ...options, instanceId: id, session: this.#session, blobs, node };
+    this.#worker = new Worker({ ...desk, openDesk: (task) => openDesk(desk, task) });
+    if (options.capacity === 0) this.#claims = new ClaimKeeper({ ...desk, holder: id });
   }
 
   /** What the node tells: in log order, each entry once. */
@@ -126,6 +140,13 @@ export class Instance {
     this.#worker.join().catch(this.#options.onTrouble);
     this.#claims?.start();
     this.#announce();
+    this.#sweep = setInterval(() => this.#removeUnnamed(), SWEEP_INTERVAL_MS);
+  }
+
+  /** Contents beside the log that no open task needs. */
+  #removeUnnamed(): void {
+    const { blobStore, machine, onTrouble } = this.#options;
+    blobStore.sweep(machine.namedBlobs()).catch(onTrouble);
   }
 
   /** Tells where this node is to be found, once there is anybody to tell. */
@@ -144,6 +165,7 @@ export class Instance {
     const { id, folder, name, onRemoved } = this.#options;
     if (this.#isMember(id)) return;
     noteRemoval(folder, name);
+    clearInterval(this.#sweep);
     this.#claims?.stop();
     // First the node: whatever the worker has to report would wait for a leader that does not come any more.
     await this.#required().stop('hand-over');
@@ -175,6 +197,7 @@ export class Instance {
   async stop(manner: 'hand-over' | 'at-once'): Promise<void> {
     this.#claims?.stop();
     this.#coordinator.end();
+    clearInterval(this.#sweep);
     await this.#required().stop(manner);
     withdrawEndpoint(this.#options.folder, this.#options.name);
   }
@@ -182,7 +205,8 @@ export class Instance {
   #send(command: Uint8Array): Promise<TaskResult> {
     return new Promise((resolve, reject) => {
       this.#required().propose(command, (outcome) => {
-        if (outcome.ok) resolve(outcome.value.result.result);
+        const { level } = this.#options.machine;
+        if (outcome.ok) resolve(explained(outcome.value.result.result, command, level));
         else reject(outcome.error);
       });
     });

@@ -12,6 +12,8 @@ export interface SwarmFolder {
   readonly supervisor: string;
   nodeFolder(id: NodeId): string;
   wal(id: NodeId): string;
+  /** Contents beside the log. */
+  blobs(id: NodeId): string;
   endpoint(id: NodeId): string;
   identity(id: NodeId): string;
   addresses(id: NodeId): string;
@@ -29,6 +31,7 @@ export function swarmFolder(root: string): SwarmFolder {
     supervisor: join(root, 'supervisor'),
     nodeFolder,
     wal: (id) => join(nodeFolder(id), 'wal'),
+    blobs: (id) => join(nodeFolder(id), 'blobs'),
     endpoint: (id) => join(nodeFolder(id), 'endpoint.json'),
     identity: (id) => join(nodeFolder(id), 'identity.json'),
     addresses: (id) => join(nodeFolder(id), 'addresses.json'),

@@ -2,6 +2,7 @@ import type { NodeStatus } from '../node/port.ts';
 import type { ResultValues, TaskCommand } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
 import type { StateCounts, TaskDetail, TaskJson } from '../tasks/task.ts';
+import type { Usage } from '../tasks/usage.ts';
 import type { Brief, BriefQuery } from './brief.ts';
 
 /** What somebody may ask. All but `status` are linearizable: they see everything acknowledged before. */
@@ -26,6 +27,16 @@ export interface Overview {
     readonly capabilities: readonly string[];
     readonly busy: number;
   }[];
+  /** Of all tasks there ever were. */
+  readonly usage: Usage;
+  readonly budget: {
+    readonly maxTokens: number | null;
+    readonly maxCostUsd: number | null;
+    /** Which limit is reached, in words: no new work begins. */
+    readonly exhausted: string | null;
+  };
+  /** What every member understands. */
+  readonly level: number;
   readonly appliedIndex: number;
   readonly stateHash: string;
 }

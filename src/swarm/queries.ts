@@ -5,8 +5,10 @@ import { SwarmError } from '../protocol/errors.ts';
 import type { LogIndex } from '../protocol/ids.ts';
 import { MAX_CAPABILITIES } from '../protocol/limits.ts';
 import { decodeEnvelope } from '../tasks/codec.ts';
+import type { TaskCommand } from '../tasks/command.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { toDetail, toJson } from '../tasks/task.ts';
+import { usdOf } from '../tasks/usage.ts';
 import { briefOf } from './brief.ts';
 import type { Answers, LogLine, Overview } from './port.ts';
 import { pack, type TaskPage, unpack, type WireQuery } from './wire.ts';
@@ -47,14 +49,12 @@ export function parseQuery(body: Uint8Array): WireQuery {
 
 /** Reads what the machine and the log hold now; whoever asks has seen to it that this is recent enough. */
 export function answerOf(
-  query: Exclude<WireQuery, { kind: 'status' }>,
+  query: Exclude<WireQuery, { kind: 'status' | 'tasks' }>,
   { machine, node }: { readonly machine: TaskMachine; readonly node: Node<ApplyResult> },
-): TaskPage | Exclude<Answers[keyof Answers], Answers['tasks']> {
+): Exclude<Answers[keyof Answers], Answers['tasks']> {
   switch (query.kind) {
     case 'overview':
       return overviewOf(machine);
-    case 'tasks':
-      return taskPage(machine, query.from);
     case 'task': {
       const record = machine.tasks.get(query.id);
       return record === undefined ? null : toDetail(record);
@@ -85,13 +85,24 @@ function overviewOf(machine: TaskMachine): Overview {
     instances: [...machine.instances.values()].map(({ id, agent, capabilities }) => {
       return { id, agent, capabilities, busy: machine.heldBy(id).size };
     }),
+    usage: machine.usage,
+    budget: {
+      maxTokens: machine.settings.maxTokens ?? null,
+      maxCostUsd: usdOrNull(machine.settings.maxCostMicros),
+      exhausted: machine.exhausted ?? null,
+    },
+    level: machine.level,
     appliedIndex: machine.appliedIndex,
     stateHash: machine.stateHash,
   };
 }
 
+function usdOrNull(micros: number | null | undefined): number | null {
+  return micros == null ? null : usdOf(micros);
+}
+
 /** Tasks from the place `from` in the order of submission. */
-function taskPage(machine: TaskMachine, from: number): TaskPage {
+export function taskPage(machine: TaskMachine, from: number): TaskPage {
   const records = [...machine.tasks.values()].filter(({ order }) => order >= from);
   const tasks = fitting(records, toJson);
   return { tasks, next: records[tasks.length]?.order ?? null };
@@ -99,7 +110,14 @@ function taskPage(machine: TaskMachine, from: number): TaskPage {
 
 function logLine({ index, term, kind, data }: Entry): LogLine {
   const envelope = kind === 'command' ? decodeEnvelope(data) : undefined;
-  return { index, term, kind, at: envelope?.at ?? null, command: envelope?.body ?? null };
+  const command = envelope === undefined ? null : readable(envelope.body);
+  return { index, term, kind, at: envelope?.at ?? null, command };
+}
+
+/** An executor's state says nothing to people. */
+function readable(command: TaskCommand): unknown {
+  if (command.kind !== 'save-turn' || command.state === undefined) return command;
+  return { ...command, state: `${command.state.length} bytes` };
 }
 
 /** As many items as fit into one answer, at least one. */

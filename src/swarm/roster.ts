@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { z } from 'zod';
+import { EXECUTOR_NAMES } from '../agents/executors/registry.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import { isId, type NodeId } from '../protocol/ids.ts';
 import { type Configuration, configuration } from '../protocol/state.ts';
@@ -31,7 +32,13 @@ const schema = z.strictObject({
   createdAt: z.string(),
   /** Where tasks run. */
   workspace: z.string(),
-  executor: z.enum(['command']),
+  executor: z.enum(EXECUTOR_NAMES),
+  /** For executors of prompts: what tasks get that do not ask for anything else. */
+  model: z.string().exactOptional(),
+  maxTurns: z.int().positive().exactOptional(),
+  /** What all tasks together may use up, until the log says otherwise. */
+  maxTokens: z.int().positive().exactOptional(),
+  maxCostMicros: z.int().positive().exactOptional(),
   /** Without allowed hooks a task fails instead of running without them. */
   requireHooks: z.boolean(),
   leaseMs: z.int().positive(),

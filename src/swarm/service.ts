@@ -8,8 +8,10 @@ import type { SnapshotStore } from '../storage/port.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { type ClientRequest, STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
 import type { ClientConnection, ClientHandlers } from '../transport/client-connection.ts';
+import type { BlobStore } from './blob-store.ts';
 import { inspect } from './inspection.ts';
-import { answerOf, parseQuery } from './queries.ts';
+import { explained } from './level.ts';
+import { answerOf, parseQuery, taskPage } from './queries.ts';
 import type { Watchers } from './watchers.ts';
 import {
   type Control,
@@ -26,6 +28,7 @@ export interface ServiceOptions {
   readonly machine: TaskMachine;
   readonly watchers: Watchers;
   readonly snapshots: SnapshotStore;
+  readonly blobs: BlobStore;
 }
 
 /** A frame's worth, less what frames it. */
@@ -47,6 +50,8 @@ const controlSchema = z.discriminatedUnion('kind', [
       .max(MAX_INSTANCES),
   }),
 ]);
+
+const blobSchema = z.object({ sha256: z.string() });
 
 type Answer = (outcome: Outcome<Uint8Array>) => void;
 
@@ -87,12 +92,13 @@ export class Service {
     { kind, body }: Pick<ClientRequest, 'kind' | 'body'>,
     answer: Answer,
   ): void {
-    const { node, watchers } = this.#options;
+    const { node, watchers, blobs, machine } = this.#options;
     switch (kind) {
       case REQUEST.propose:
         // The frame's memory is reused by nobody, but the entry outlives it: keep only what is ours.
         return node.propose(body.slice(), (outcome) => {
-          answer(outcome.ok ? { ok: true, value: pack(outcome.value.result.result) } : outcome);
+          if (!outcome.ok) return answer(outcome);
+          answer({ ok: true, value: pack(explained(outcome.value.result.result, body, machine.level)) });
         });
       case REQUEST.query:
         return this.#query(parseQuery(body), answer);
@@ -101,6 +107,10 @@ export class Service {
         return answer({ ok: true, value: NO_DATA });
       case REQUEST.control:
         return this.#control(parseControl(body), answer);
+      case REQUEST.storeBlob:
+        return told(blobs.put(body).then(pack), answer);
+      case REQUEST.readBlob:
+        return told(readBlob(blobs, unpack(body)), answer);
       default:
         throw new SwarmError('MALFORMED', `unknown kind of request ${kind}`);
     }
@@ -110,44 +120,62 @@ export class Service {
     const { node } = this.#options;
     if (query.kind === 'status') return answer({ ok: true, value: pack(node.status()) });
     node.readBarrier((outcome) => {
-      answer(outcome.ok ? { ok: true, value: pack(answerOf(query, this.#options)) } : outcome);
+      answer(outcome.ok ? { ok: true, value: pack(this.#answerTo(query)) } : outcome);
     });
   }
 
-  #snapshot(told: (outcome: Outcome<SnapshotTaken>) => void): void {
+  #answerTo(query: Exclude<WireQuery, { kind: 'status' }>): unknown {
+    return query.kind === 'tasks'
+      ? taskPage(this.#options.machine, query.from)
+      : answerOf(query, this.#options);
+  }
+
+  #snapshot(answer: (outcome: Outcome<SnapshotTaken>) => void): void {
     const { node, snapshots } = this.#options;
     const began = performance.now();
     node.snapshot((outcome) => {
-      if (!outcome.ok) return told(outcome);
+      if (!outcome.ok) return answer(outcome);
       const { index } = outcome.value;
       const durationMs = Math.round(performance.now() - began);
-      told({ ok: true, value: { index, bytes: snapshots.latestBytes, durationMs } });
+      answer({ ok: true, value: { index, bytes: snapshots.latestBytes, durationMs } });
     });
   }
 
   #control(control: Control, answer: Answer): void {
     const { node } = this.#options;
-    const told = (outcome: Outcome<unknown>): void => {
+    const packed = (outcome: Outcome<unknown>): void => {
       answer(outcome.ok ? { ok: true, value: pack(outcome.value) } : outcome);
     };
     switch (control.kind) {
       case 'snapshot':
-        return this.#snapshot(told);
+        return this.#snapshot(packed);
       case 'inspect':
-        inspect({ ...this.#options, index: control.index }).then(
-          (value) => told({ ok: true, value }),
-          (error: unknown) => told({ ok: false, error: asSwarmError(error) }),
-        );
-        return;
+        return told(inspect({ ...this.#options, index: control.index }).then(pack), answer);
       case 'transfer':
-        return node.transfer(control.target === null ? undefined : (control.target as NodeId), told);
+        return node.transfer(control.target === null ? undefined : (control.target as NodeId), packed);
       case 'change-membership':
         return node.changeMembership(
           control.changes.map(({ type, id }) => ({ type, id: id as NodeId })),
-          told,
+          packed,
         );
     }
   }
+}
+
+function told(work: Promise<Uint8Array>, answer: Answer): void {
+  work.then(
+    (value) => answer({ ok: true, value }),
+    (error: unknown) => answer({ ok: false, error: asSwarmError(error) }),
+  );
+}
+
+async function readBlob(blobs: BlobStore, request: unknown): Promise<Uint8Array> {
+  const parsed = blobSchema.safeParse(request);
+  if (!parsed.success) throw new SwarmError('MALFORMED', 'no content of that name');
+  const { sha256 } = parsed.data;
+  const content = await blobs.get(sha256);
+  if (content === undefined) throw new SwarmError('UNKNOWN_BLOB', `the content ${sha256} is not here`);
+  return content;
 }
 
 /** What goes wrong amid a promise has nobody above it to be thrown to. */

@@ -23,6 +23,8 @@ const WORTH_RETRYING: ReadonlySet<ErrorCode> = new Set([
   'TRANSFER_IN_PROGRESS',
   'NOT_RUNNING',
   'TIMEOUT',
+  // A swarm that is just starting has not heard all of its members yet.
+  'LEVEL_TOO_LOW',
 ]);
 
 interface OpenSession {

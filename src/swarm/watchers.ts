@@ -29,7 +29,8 @@ export class Watchers {
     if (this.#connections.size === 0 || events.length === 0) return;
     const tasks: TaskJson[] = [];
     for (const event of events) {
-      const record = event.type === 'task' ? this.#machine.tasks.get(event.taskId) : undefined;
+      const isAboutRecord = event.type === 'task' || event.type === 'turn';
+      const record = isAboutRecord ? this.#machine.tasks.get(event.taskId) : undefined;
       if (record !== undefined) tasks.push(toJson(record));
     }
     this.#push({ type: 'applied', index, events, tasks });

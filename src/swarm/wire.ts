@@ -14,6 +14,10 @@ export const REQUEST = {
   watch: 3,
   /** Body: a `Control`. */
   control: 4,
+  /** Body: a content. Answer: its `BlobName`, once it is on the disk. */
+  storeBlob: 5,
+  /** Body: `{sha256}`. Answer: the content. */
+  readBlob: 6,
 } as const;
 
 /** A query as it goes over the wire, where all tasks at once need not fit. */

@@ -1,7 +1,7 @@
 import { swarmExhaustion, tellExhaustion } from './budget.ts';
 import { accept, type Change } from './change.ts';
 import type { ConfigureCommand, PauseCommand, TaskResult } from './command.ts';
-import type { UsageLimits } from './usage.ts';
+import { limitsOf } from './usage.ts';
 
 /** The brakes. */
 
@@ -35,12 +35,4 @@ export function configure(change: Change, command: ConfigureCommand): TaskResult
   events.push({ type: 'configured' });
   tellExhaustion(change, before);
   return accept(state.settings);
-}
-
-/** Those that somebody has spoken of: null says that there is none, which is not the same as silence. */
-function limitsOf({ maxTokens, maxCostMicros }: UsageLimits): UsageLimits {
-  return {
-    ...(maxTokens === undefined ? {} : { maxTokens }),
-    ...(maxCostMicros === undefined ? {} : { maxCostMicros }),
-  };
 }

@@ -109,6 +109,11 @@ export class TaskMachine {
     return swarmExhaustion(this.#state);
   }
 
+  /** Contents beside the log with which open tasks can be gone on with, by SHA-256. */
+  namedBlobs(): ReadonlySet<string> {
+    return new Set([...this.#state.tasks.values()].flatMap(({ saved }) => saved?.blob?.sha256 ?? []));
+  }
+
   get counts(): Readonly<Record<TaskState, number>> {
     return this.#state.index.counts;
   }

@@ -42,6 +42,18 @@ export function tokensOf({ inputTokens, outputTokens, cacheReadTokens, cacheWrit
   return inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens;
 }
 
+/** Those that somebody has spoken of: null says that there is none, which is not the same as silence. */
+export function limitsOf({ maxTokens, maxCostMicros }: UsageLimits): UsageLimits {
+  return {
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(maxCostMicros === undefined ? {} : { maxCostMicros }),
+  };
+}
+
+export function hasLimits({ maxTokens, maxCostMicros }: UsageLimits): boolean {
+  return maxTokens !== undefined || maxCostMicros !== undefined;
+}
+
 export function addUsage(one: Usage, other: Usage): Usage {
   return combined(one, other, (a, b) => a + b);
 }

@@ -39,6 +39,9 @@ function task(id: string, state: TaskState): TaskJson {
     notes: [],
     submittedIndex: 1,
     finishedIndex: null,
+    code: null,
+    usage: null,
+    turn: null,
   };
 }
 

@@ -197,6 +197,9 @@ const TASK: TaskJson = {
   notes: [],
   submittedIndex: 3,
   finishedIndex: 9,
+  code: null,
+  usage: null,
+  turn: null,
 };
 
 const HOOK = { exitCode: 0, durationMs: 5, stdout: '', stderr: '' } as const;

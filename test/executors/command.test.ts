@@ -5,18 +5,10 @@ import { commandExecutor } from '../../src/agents/executors/command.ts';
 import type { Execution, ExecutionResult } from '../../src/agents/executors/port.ts';
 import { MAX_OUTPUT_CHARS } from '../../src/protocol/limits.ts';
 import { hearing, ownFolder, PATH } from '../shell/playground.ts';
+import { executionOf } from './execution.ts';
 
 function execute(run: string | undefined, changed: Partial<Execution> = {}): Promise<ExecutionResult> {
-  return commandExecutor.execute({
-    taskId: 'roses',
-    run,
-    prompt: 'touch prompted',
-    environment: { PATH },
-    cwd: '/',
-    timeoutMs: 60_000,
-    signal: new AbortController().signal,
-    ...changed,
-  });
+  return commandExecutor.execute(executionOf({ run, prompt: 'touch prompted', ...changed }));
 }
 
 describe('the executor "command"', () => {

@@ -28,6 +28,19 @@ export async function createExecutor(name: ExecutorName): Promise<Executor> {
   return executor === commandExecutor ? executor : withShell(executor);
 }
 
+/**
+ * Makes sure that the executor can work here, before anything is started or changed.
+ *
+ * @throws SwarmError BAD_INPUT saying what is missing.
+ */
+export async function checkExecutor(
+  executor: Executor,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const reason = await executor.preflight?.(environment);
+  if (reason !== undefined) throw new SwarmError('BAD_INPUT', reason);
+}
+
 /** A shell command is no work for a model: it is run as it stands, wherever the task ends up. */
 function withShell(model: Executor): Executor {
   const forWork = ({ run }: { readonly run?: string | undefined }): Executor =>
