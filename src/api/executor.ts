@@ -1,5 +1,6 @@
+import type { ExecutorName } from '../agents/executors/names.ts';
 import type { Execution, ExecutionResult, Executor } from '../agents/executors/port.ts';
-import { createExecutor, type ExecutorName } from '../agents/executors/registry.ts';
+import { createExecutor } from '../agents/executors/registry.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import { type Assignment, carryOut, usageOf, type Work, type WorkEnd } from './work.ts';
 

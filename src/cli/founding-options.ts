@@ -3,14 +3,19 @@ import type { AgentDefinition } from '../agents/definition.ts';
 import { MAX_LOCAL_INSTANCES } from '../protocol/limits.ts';
 import type { ProjectFolder } from '../swarm/layout.ts';
 import type { Roster } from '../swarm/roster.ts';
+import {
+  type BudgetOptions,
+  budgetOptions,
+  type ExecutorOptions,
+  executorOptions,
+} from './executor-options.ts';
 import { warnOfExposure } from './exposure.ts';
 import { collect, parseInteger, parseTime } from './options.ts';
 
 /** Options of the two commands that make a swarm: `run` and `up`. */
-export interface FoundingOptions {
+export interface FoundingOptions extends ExecutorOptions, BudgetOptions {
   readonly agents?: number;
   readonly agentFile?: readonly string[];
-  readonly executor: string;
   readonly host?: string;
   readonly port: number;
   readonly lease: number;
@@ -29,7 +34,8 @@ export function foundingOptions(): Option[] {
       '--agent-file <file>',
       "agent markdown; may be given several times (default: the package's raft-manager)",
     ).argParser(collect),
-    new Option('--executor <kind>', 'who does the work').choices(['command']).default('command'),
+    ...executorOptions(),
+    ...budgetOptions(),
     new Option(
       '--host <address>',
       'address of this machine at which members elsewhere reach the instances (default: only this machine does)',
@@ -50,6 +56,9 @@ export async function planFromOptions(
   { project, name }: { readonly project: ProjectFolder; readonly name: string },
 ): Promise<Roster> {
   const { planSwarm } = await import('../swarm/founding.ts');
+  const { checkExecutor, createExecutor } = await import('../agents/executors/registry.ts');
+  const { executor = 'command', model, maxTurns, budgetTokens, budgetUsd } = options;
+  await checkExecutor(await createExecutor(executor), process.env);
   const definitions = await loadDefinitions(options.agentFile ?? []);
   const roster = planSwarm({
     name,
@@ -60,6 +69,13 @@ export async function planFromOptions(
     workspace: project.project,
     requireHooks: options.requireHooks === true,
     leaseMs: options.lease,
+    work: {
+      executor,
+      ...(model === undefined ? {} : { model }),
+      ...(maxTurns === undefined ? {} : { maxTurns }),
+      ...(budgetTokens === undefined ? {} : { maxTokens: budgetTokens }),
+      ...(budgetUsd === undefined ? {} : { maxCostMicros: budgetUsd }),
+    },
   });
   if (options.host !== undefined) warnOfExposure(options.host);
   await announceHooks(definitions, options);

@@ -16,6 +16,8 @@ export interface FoundingPlan {
   readonly workspace: string;
   readonly requireHooks: boolean;
   readonly leaseMs: number;
+  /** Who does the work, and what it may use up; default: tasks run in a shell. */
+  readonly work?: Pick<Roster, 'executor' | 'model' | 'maxTurns' | 'maxTokens' | 'maxCostMicros'>;
 }
 
 /**
@@ -50,7 +52,7 @@ export function planSwarm(plan: FoundingPlan): Roster {
     clusterId: newClusterId(),
     createdAt: new Date().toISOString(),
     workspace: plan.workspace,
-    executor: 'command',
+    ...(plan.work ?? { executor: 'command' }),
     requireHooks: plan.requireHooks,
     leaseMs: plan.leaseMs,
     nodes: withSomebodyToElect(nodes),

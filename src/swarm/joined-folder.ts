@@ -22,6 +22,8 @@ export interface JoinPlan {
   readonly listen?: { readonly host: string; readonly port: number };
   readonly voter: boolean;
   readonly requireHooks: boolean;
+  /** Who does the work; what is absent stays as before, at first a shell does it. */
+  readonly work?: Partial<Pick<Roster, 'executor' | 'model' | 'maxTurns'>>;
 }
 
 interface JoinedFolderOptions extends JoinPlan {
@@ -69,6 +71,7 @@ async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Pr
     createdAt: new Date().toISOString(),
     workspace: project.project,
     executor: 'command',
+    ...options.work,
     requireHooks,
     leaseMs: DEFAULT_LEASE_MS,
     nodes: [
@@ -95,7 +98,7 @@ async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Pr
  */
 async function refreshJoinedFolder(
   folder: SwarmFolder,
-  { definition, listen, name, project, requireHooks, seeds, token, voter }: JoinedFolderOptions,
+  { definition, listen, name, project, requireHooks, seeds, token, voter, work }: JoinedFolderOptions,
 ): Promise<void> {
   const before = loadRoster(folder);
   if (seeds.length > 0) await checkSameSwarm(seeds, before.clusterId, name);
@@ -111,7 +114,7 @@ async function refreshJoinedFolder(
     port: listen?.port ?? node.port,
   }));
   const host = listen?.host ?? before.host ?? LOOPBACK.host;
-  updateRoster(folder, { ...before, nodes, requireHooks, seeds: [...latest], host });
+  updateRoster(folder, { ...before, ...work, nodes, requireHooks, seeds: [...latest], host });
   if (token !== undefined) updateToken(folder, token);
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { z } from 'zod';
-import { EXECUTOR_NAMES } from '../agents/executors/registry.ts';
+import { EXECUTOR_NAMES } from '../agents/executors/names.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import { isId, type NodeId } from '../protocol/ids.ts';
 import { type Configuration, configuration } from '../protocol/state.ts';

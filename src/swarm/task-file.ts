@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import type { Executor } from '../agents/executors/port.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import { MAX_TASK_FILE_BYTES } from '../protocol/limits.ts';
 import type { TaskSpec } from '../tasks/command.ts';
@@ -81,19 +82,24 @@ export function checkCapabilities({ origin }: TaskFile, instances: readonly Capa
 }
 
 /**
- * Makes sure that every task has work for the executor `command`, the only one there is: a `run`.
+ * Makes sure that the executor can do every task.
  *
  * @throws SwarmError `BAD_INPUT`, see `readTaskFile`.
  */
-export function checkWork({ origin }: TaskFile): void {
-  const idle = origin.tasks.filter(({ spec }) => spec.run === undefined);
-  refuse(
-    origin,
-    idle.map(({ spec, at }) => ({
+export function checkWork({ origin }: TaskFile, executor: Pick<Executor, 'name' | 'refuse'>): void {
+  const problems = origin.tasks.flatMap(({ spec, at }) => {
+    const message = executor.refuse(spec);
+    if (message === undefined) return [];
+    return {
       at,
-      message: `task ${quoted(spec.id)} has no \`run\`, which the executor command needs; add a shell command`,
-    })),
-  );
+      message: spec.run === undefined && executor.name === 'command' ? lacksRun(spec.id) : message,
+    };
+  });
+  refuse(origin, problems);
+}
+
+function lacksRun(id: string): string {
+  return `task ${quoted(id)} has no \`run\`, which the executor command needs; add a shell command, or choose an --executor for prompts`;
 }
 
 function unknownCapability(id: string, { text, at }: Placed, known: readonly string[]): Problem {

@@ -78,8 +78,8 @@ describe('options that cannot be met', () => {
     },
     {
       why: 'an executor of another version',
-      args: ['--executor', 'claude'],
-      told: /'claude' is invalid\. Allowed choices are command/,
+      args: ['--executor', 'abacus'],
+      told: /'abacus' is invalid\. Allowed choices are command, claude, claude-code/,
     },
     {
       why: 'an agent file without name',

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { commandExecutor } from '../../src/agents/executors/command.ts';
 import { SwarmError } from '../../src/protocol/errors.ts';
 import { checkCapabilities, checkWork, parseTaskFile, readTaskFile } from '../../src/swarm/task-file.ts';
 
@@ -476,8 +477,9 @@ describe('checks against the swarm', () => {
   });
 
   test('a task without run has nothing for the executor command', () => {
-    const told = '3:10: task `b` has no `run`, which the executor command needs; add a shell command';
-    expect(refusal(() => checkWork(file))).toEqual([told]);
+    const told =
+      '3:10: task `b` has no `run`, which the executor command needs; add a shell command, or choose an --executor for prompts';
+    expect(refusal(() => checkWork(file, commandExecutor))).toEqual([told]);
   });
 });
 
@@ -525,6 +527,6 @@ describe('the file on disk', () => {
 
   test.each(['release.yaml', 'map-reduce.yaml', 'fan-out.yaml'])('the example %s is sound', (name) => {
     const file = readTaskFile(join(import.meta.dirname, '../../examples', name));
-    expect(() => checkWork(file)).not.toThrow();
+    expect(() => checkWork(file, commandExecutor)).not.toThrow();
   });
 });

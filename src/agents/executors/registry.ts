@@ -1,11 +1,7 @@
 import { SwarmError } from '../../protocol/errors.ts';
 import { commandExecutor } from './command.ts';
+import type { ExecutorName } from './names.ts';
 import type { Executor } from './port.ts';
-
-/** What `--executor` takes, and a swarm's roster keeps. */
-export const EXECUTOR_NAMES = ['command', 'claude', 'claude-code'] as const;
-
-export type ExecutorName = (typeof EXECUTOR_NAMES)[number];
 
 /** Loaded only where they are used: an SDK costs every command its start. */
 const FACTORIES: Readonly<Partial<Record<ExecutorName, () => Promise<Executor>>>> = {

@@ -1,6 +1,7 @@
+import type { ExecutorOptions } from '../executor-options.ts';
 import type { PlaceOptions } from '../options.ts';
 
-export interface AgentOptions extends PlaceOptions {
+export interface AgentOptions extends PlaceOptions, ExecutorOptions {
   readonly join?: readonly string[];
   readonly name?: string;
   readonly tokenFile?: string;

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { checkExecutor, createExecutor } from '../../agents/executors/registry.ts';
 import { loadAgentFile } from '../../agents/load.ts';
 import { type RunningInstance, startInstance } from '../../compose.ts';
 import type { NodeId } from '../../protocol/ids.ts';
@@ -17,6 +18,9 @@ export async function executeAgent(file: string, options: AgentOptions): Promise
   const definition = await loadAgentFile(resolve(file));
   const project = locateProject(options.dir, process.env, process.cwd());
   const plan = planJoin(definition, options);
+  if (options.executor !== undefined) {
+    await checkExecutor(await createExecutor(options.executor), process.env);
+  }
   const folder = await prepareJoinedFolder({ ...plan, definition, project });
   if (plan.listen !== undefined) warnOfExposure(plan.listen.host);
   const interrupts = new Interrupts();

@@ -32,7 +32,16 @@ export function planJoin(definition: AgentDefinition, options: AgentOptions): Jo
     ...(options.listen === undefined ? {} : { listen: listenOf(options.listen) }),
     voter: options.voter === true,
     requireHooks: options.requireHooks === true,
+    work: workOf(options),
     ...(token === undefined ? {} : { token }),
+  };
+}
+
+function workOf({ executor, maxTurns, model }: AgentOptions): NonNullable<JoinPlan['work']> {
+  return {
+    ...(executor === undefined ? {} : { executor }),
+    ...(model === undefined ? {} : { model }),
+    ...(maxTurns === undefined ? {} : { maxTurns }),
   };
 }
 

@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander';
 import type { AgentOptions } from '../agent/agent-options.ts';
+import { executorOptions } from '../executor-options.ts';
 import { collect, dirOption, jsonOption } from '../options.ts';
 
 /** One instance in this terminal, as a member of a swarm that runs already, here or on another machine. */
 export function agentCommand(): Command {
-  return new Command('agent')
+  const command = new Command('agent')
     .description('bring one instance of an agent file into a running swarm, as a learner')
     .argument('<file>', 'agent markdown')
     .addOption(
@@ -44,4 +45,6 @@ Examples:
       const { executeAgent } = await import('../agent/execute-agent.ts');
       await executeAgent(file, options);
     });
+  for (const option of executorOptions()) command.addOption(option);
+  return command;
 }

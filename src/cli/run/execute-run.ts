@@ -1,3 +1,4 @@
+import { checkExecutor, createExecutor } from '../../agents/executors/registry.ts';
 import { SwarmError } from '../../protocol/errors.ts';
 import { takeCensus } from '../../swarm/census.ts';
 import { SwarmClient } from '../../swarm/client.ts';
@@ -37,7 +38,7 @@ const CENSUS_TIMEOUT_MS = 1_000;
 export async function executeRun(file: string | undefined, options: RunOptions): Promise<number> {
   const project = locateProject(options.dir, process.env, process.cwd());
   const { folder, order } = options.resume
-    ? findUnfinishedRun(project)
+    ? await unfinishedRun(project)
     : await foundRun(file, options, project);
   const onUnfit = (): void => {
     // It never began, so there is nothing that --resume could go on with.
@@ -57,6 +58,12 @@ export async function executeRun(file: string | undefined, options: RunOptions):
   }
 }
 
+async function unfinishedRun(project: ProjectFolder): Promise<ReturnType<typeof findUnfinishedRun>> {
+  const found = findUnfinishedRun(project);
+  await checkExecutor(await createExecutor(loadRoster(found.folder).executor), process.env);
+  return found;
+}
+
 /** Checks everything that can be checked before anything starts, then lays out the run's folder. */
 async function foundRun(
   file: string | undefined,
@@ -70,7 +77,7 @@ async function foundRun(
     );
   }
   const taskFile = readTaskFile(file);
-  checkWork(taskFile);
+  checkWork(taskFile, await createExecutor(options.executor ?? 'command'));
   const folder = newRunFolder(project);
   const key = folder.root.slice(project.runs.length + 1);
   const roster: Roster = await planFromOptions(options, { project, name: key });

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { checkExecutor, createExecutor } from '../../agents/executors/registry.ts';
 import { type ErrorCode, SwarmError } from '../../protocol/errors.ts';
 import { type Census, takeCensus } from '../../swarm/census.ts';
 import { type LaunchedSwarm, launchSwarm, supervisorOf } from '../../swarm/launch.ts';
@@ -20,7 +21,10 @@ const POLL_MS = 50;
 const CENSUS_TIMEOUT_MS = 1_000;
 
 /** Founding options that a swarm which exists already cannot take any more. */
-const FOUNDING = ['agents', 'agentFile', 'executor', 'host', 'port', 'lease', 'requireHooks'];
+const FOUNDING = [
+  ...['agents', 'agentFile', 'executor', 'model', 'maxTurns', 'budgetUsd', 'budgetTokens'],
+  ...['host', 'port', 'lease', 'requireHooks'],
+];
 
 export async function executeUp(options: UpOptions, isGiven: (name: string) => boolean): Promise<void> {
   const project = locateProject(options.dir, process.env, process.cwd());
@@ -35,6 +39,7 @@ export async function executeUp(options: UpOptions, isGiven: (name: string) => b
   const isNew = !existsSync(folder.roster);
   if (!isNew) {
     checkUnchanged(folder, isGiven);
+    await checkExecutor(await createExecutor(loadRoster(folder).executor), process.env);
   } else {
     const roster = await planFromOptions(options, { project, name: 'swarm' });
     prepareStateFolder(project.state);
