@@ -5,7 +5,7 @@ import { type HookPhase, runHook } from '../hooks/runner.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import { decideHooks } from '../swarm/hook-policy.ts';
 import type { HookInput } from './input.ts';
-import { GUARD_PATIENCE_MS, type Session } from './session.ts';
+import { GLANCE, type Session } from './session.ts';
 
 /** Loaded only for an agent that has hooks: it takes all that reads and checks a definition. */
 
@@ -82,7 +82,7 @@ type SwarmContext = Pick<
 /** A hook may be there to find out that there is no swarm: it runs without one, too. */
 async function swarmContext(session: Session): Promise<SwarmContext> {
   try {
-    return await session.talk(GUARD_PATIENCE_MS, async (node) => {
+    return await session.talk(GLANCE, async (node) => {
       const { leaderId, role, term } = await node.ask({ kind: 'status' });
       return {
         SWARM_ID: node.swarm,

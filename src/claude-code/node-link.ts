@@ -37,6 +37,12 @@ const WORTH_TRYING_AGAIN: ReadonlySet<ErrorCode> = new Set([
 ]);
 const PAUSE_MS = 25;
 
+export interface Patience {
+  readonly forMs: Millis;
+  /** Whether to knock at every door once, or until the time is up: a swarm may just be coming back. */
+  readonly knock: 'once' | 'again';
+}
+
 /**
  * Lets `work` talk to whichever node answers; with another one from the beginning when that goes away. The link stays
  * open: a hook ends its process.
@@ -45,11 +51,11 @@ const PAUSE_MS = 25;
  */
 export async function talk<T>(
   folders: readonly SwarmFolder[],
-  patienceMs: Millis,
+  { forMs, knock }: Patience,
   work: (node: NodeTalk) => Promise<T>,
 ): Promise<T> {
-  const deadline = performance.now() + patienceMs;
-  const late = expiry(patienceMs);
+  const deadline = performance.now() + forMs;
+  const late = expiry(forMs);
   for (let reason = 'no node has published an address'; ; ) {
     for (const place of folders.flatMap(placesIn)) {
       try {
@@ -59,7 +65,8 @@ export async function talk<T>(
         reason = error.message;
       }
     }
-    if (performance.now() + PAUSE_MS > deadline) {
+    const isHopeless = folders.length === 0 || knock === 'once';
+    if (isHopeless || performance.now() + PAUSE_MS > deadline) {
       throw new SwarmError('NOT_RUNNING', `no node of the swarm answers (${reason})`);
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

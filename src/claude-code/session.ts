@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import type { Millis } from '../protocol/ids.ts';
 import type { Brief } from '../swarm/brief.ts';
 import {
   findSubagent,
@@ -12,7 +11,7 @@ import {
 } from '../swarm/claude-session.ts';
 import type { ProjectFolder } from '../swarm/layout.ts';
 import type { HookInput } from './input.ts';
-import { type NodeTalk, talk } from './node-link.ts';
+import { type NodeTalk, type Patience, talk } from './node-link.ts';
 import { findProject, swarmsOf } from './place.ts';
 
 /** What every hook needs: where it is, for whom it asks, and somebody to ask. */
@@ -24,13 +23,13 @@ export interface Session {
   readonly holder: string;
   /** True when there is, or was, a swarm here: otherwise nothing is written into the project. */
   readonly hasState: boolean;
-  talk<T>(patienceMs: Millis, work: (node: NodeTalk) => Promise<T>): Promise<T>;
+  talk<T>(patience: Patience, work: (node: NodeTalk) => Promise<T>): Promise<T>;
 }
 
 /** A hook that only looks has no more time than this, or a person waits for it at every edit. */
-export const GUARD_PATIENCE_MS = 700;
-/** What must be written down may take longer. */
-export const CLAIM_PATIENCE_MS = 5_000;
+export const GLANCE: Patience = { forMs: 700, knock: 'once' };
+/** What must be written down may take longer, over a change of coordinators. */
+export const PERSISTENCE: Patience = { forMs: 5_000, knock: 'again' };
 
 export function sessionOf(
   input: HookInput,
@@ -43,7 +42,7 @@ export function sessionOf(
     folder: sessionFolder(project.state, input.sessionId),
     holder: sessionHolder(input.sessionId),
     hasState: existsSync(project.state),
-    talk: (patienceMs, work) => talk(swarmsOf(project), patienceMs, work),
+    talk: (patience, work) => talk(swarmsOf(project), patience, work),
   };
 }
 
@@ -64,7 +63,9 @@ export function allNames(session: Session): readonly string[] {
 }
 
 export function namesOf(subagent: Subagent | undefined): readonly string[] {
-  return subagent === undefined ? [] : [subagent.name, ...(subagent.memberId ?? [])].flat();
+  if (subagent === undefined) return [];
+  const { memberId, name } = subagent;
+  return memberId === undefined ? [name] : [name, memberId];
 }
 
 /** Looks round, in one question. */

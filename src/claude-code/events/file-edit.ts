@@ -3,7 +3,7 @@ import { mayMean } from '../../tasks/glob.ts';
 import { type Answer, NOTHING } from '../answer.ts';
 import { type HookInput, textOf } from '../input.ts';
 import { pathInRepository } from '../place.ts';
-import { briefFor, GUARD_PATIENCE_MS, namesIn, type Session } from '../session.ts';
+import { briefFor, GLANCE, namesIn, type Session } from '../session.ts';
 import { refusal } from '../words.ts';
 
 /** Before a file is written: refused when somebody else has reserved it. */
@@ -13,7 +13,7 @@ export async function onFileEdit(input: HookInput, session: Session): Promise<An
   const path = pathInRepository(resolve(input.cwd, named), session.project.project);
   if (path === undefined) return NOTHING;
   const names = namesIn(session, input);
-  const { reservations } = await session.talk(GUARD_PATIENCE_MS, (node) => briefFor(node, []));
+  const { reservations } = await session.talk(GLANCE, (node) => briefFor(node, []));
   const inTheWay = reservations.find(
     ({ holder, paths }) => !names.includes(holder) && paths.some((pattern) => mayMean(pattern, path)),
   );

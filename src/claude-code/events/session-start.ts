@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { forgetSession, noteSeen, readSeen } from '../../swarm/claude-session.ts';
 import type { Answer } from '../answer.ts';
 import { type HookInput, textOf } from '../input.ts';
-import { briefFor, GUARD_PATIENCE_MS, ownNames, type Session } from '../session.ts';
+import { briefFor, GLANCE, ownNames, type Session } from '../session.ts';
 import { changesLine, coordinatorLine, countsLine, heldLine, readyLine, reservedLine } from '../words.ts';
 
 /** A session begins or comes back: it learns who it is, what it still holds, and what happened meanwhile. */
@@ -12,7 +12,7 @@ export async function onSessionStart(input: HookInput, session: Session): Promis
   if (textOf(input.fields, 'source') !== 'compact') forgetSession(session.folder);
   const names = ownNames(session);
   const since = readSeen(session.folder);
-  const [swarm, brief] = await session.talk(GUARD_PATIENCE_MS, async (node) => [
+  const [swarm, brief] = await session.talk(GLANCE, async (node) => [
     node.swarm,
     await briefFor(node, names, since ?? null),
   ]);

@@ -2,7 +2,7 @@ import { noteSubagent, type Subagent, subagentName, takeCall } from '../../swarm
 import { type Answer, NOTHING } from '../answer.ts';
 import type { HookInput } from '../input.ts';
 import type { NodeTalk } from '../node-link.ts';
-import { briefFor, GUARD_PATIENCE_MS, namesOf, ownNames, type Session } from '../session.ts';
+import { briefFor, GLANCE, namesOf, ownNames, type Session } from '../session.ts';
 import { coordinatorLine, heldLine, readyLine, reservedLine } from '../words.ts';
 
 /** A subagent begins: it gets a name in the log, its host a node to start for it, and itself to know where it is. */
@@ -14,7 +14,7 @@ export async function onSubagentStart(input: HookInput, session: Session): Promi
   const known: Subagent = { agentId, agentType, name, ...(call === undefined ? {} : { call }) };
   // Before anything can go wrong: its end must find it.
   noteSubagent(session.folder, known);
-  return session.talk(GUARD_PATIENCE_MS, async (node) => {
+  return session.talk(GLANCE, async (node) => {
     const [memberId, brief] = await Promise.all([
       enrol(node, name),
       briefFor(node, [...ownNames(session), name]),

@@ -3,7 +3,7 @@ import { type Answer, NOTHING } from '../answer.ts';
 import { giveBack, retireUnhosted } from '../give-back.ts';
 import type { HookInput } from '../input.ts';
 import { runPost } from '../post.ts';
-import { GUARD_PATIENCE_MS, namesOf, type Session } from '../session.ts';
+import { GLANCE, namesOf, type Session } from '../session.ts';
 
 /** A subagent has ended: its leases go back, its node goes, and its post hook runs. */
 export async function onSubagentStop(input: HookInput, session: Session): Promise<Answer> {
@@ -23,7 +23,7 @@ export async function onSubagentStop(input: HookInput, session: Session): Promis
 
 async function leave(session: Session, subagent: Subagent | undefined): Promise<void> {
   if (subagent === undefined) return;
-  await session.talk(GUARD_PATIENCE_MS, async (node) => {
+  await session.talk(GLANCE, async (node) => {
     await giveBack(node, namesOf(subagent), 'the subagent has ended');
     await retireUnhosted(node, session, [subagent]);
   });

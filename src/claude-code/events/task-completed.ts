@@ -4,7 +4,7 @@ import type { TaskJson } from '../../tasks/task.ts';
 import { type Answer, NOTHING } from '../answer.ts';
 import type { HookInput } from '../input.ts';
 import type { NodeTalk } from '../node-link.ts';
-import { CLAIM_PATIENCE_MS, namesIn, type Session } from '../session.ts';
+import { namesIn, PERSISTENCE, type Session } from '../session.ts';
 import { type ListedTask, submissionOf, taskOf } from '../task-list.ts';
 
 /**
@@ -15,7 +15,7 @@ export async function onTaskCompleted(input: HookInput, session: Session): Promi
   const task = taskOf(input, session.environment);
   if (task === undefined) return NOTHING;
   const names = namesIn(session, input);
-  return session.talk(CLAIM_PATIENCE_MS, (node) => complete(node, task, names));
+  return session.talk(PERSISTENCE, (node) => complete(node, task, names));
 }
 
 /** What a claim is refused with when the task is not there to be claimed. */

@@ -1,12 +1,12 @@
 import { offerOnce } from '../../swarm/claude-session.ts';
 import { type Answer, NOTHING } from '../answer.ts';
 import { type HookInput, textOf } from '../input.ts';
-import { briefFor, GUARD_PATIENCE_MS, namesIn, type Session } from '../session.ts';
+import { briefFor, GLANCE, namesIn, type Session } from '../session.ts';
 
 /** A teammate that would go idle is offered the next ready task: each task once, so that it may also decline. */
 export async function onTeammateIdle(input: HookInput, session: Session): Promise<Answer> {
   const teammate = textOf(input.fields, 'teammate_name') ?? session.holder;
-  const { ready } = await session.talk(GUARD_PATIENCE_MS, (node) => briefFor(node, namesIn(session, input)));
+  const { ready } = await session.talk(GLANCE, (node) => briefFor(node, namesIn(session, input)));
   if (ready === null || !offerOnce(session.folder, teammate, ready.id)) return NOTHING;
   const offer = `Task ${ready.id} is ready and nobody works on it: "${ready.title}".`;
   const how =
