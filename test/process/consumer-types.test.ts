@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -97,6 +98,14 @@ const RESOLUTIONS = [
   { module: 'ESNext', moduleResolution: 'Bundler' },
 ];
 
+/** What the README shows to whoever writes TypeScript. */
+function readmeProgram(): string {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const [, program] = /^### From TypeScript.*?```ts\n(.*?)```/ms.exec(readme) ?? [];
+  if (program === undefined) throw new Error('the README has no TypeScript program any more');
+  return program;
+}
+
 /** A project that has installed us. */
 function openConsumer(options: object): string {
   const folder = mkdtempSync(join(tmpdir(), 'raft-manager-test-'));
@@ -108,6 +117,7 @@ function openConsumer(options: object): string {
   const examples = readdirSync(join(ROOT, 'examples')).filter((name) => name.endsWith('.ts'));
   for (const name of examples) copyFileSync(join(ROOT, 'examples', name), join(folder, name));
   writeFileSync(join(folder, 'promises.ts'), PROMISES);
+  writeFileSync(join(folder, 'readme.ts'), readmeProgram());
   writeFileSync(join(folder, 'package.json'), '{ "name": "consumer", "type": "module" }');
   writeFileSync(
     join(folder, 'tsconfig.json'),
