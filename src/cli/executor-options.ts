@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { EXECUTOR_NAMES, type ExecutorName } from '../agents/executors/names.ts';
 import { MAX_TURNS, MAX_USAGE } from '../protocol/limits.ts';
-import { microsOf } from '../tasks/usage.ts';
+import { microsOf, type UsageLimits } from '../tasks/usage.ts';
 import { parseInteger } from './options.ts';
 
 /** Who does the work, and how. */
@@ -43,6 +43,13 @@ export function budgetOptions(): Option[] {
       parseInteger(1, MAX_USAGE),
     ),
   ];
+}
+
+export function budgetOf({ budgetTokens, budgetUsd }: BudgetOptions): UsageLimits {
+  return {
+    ...(budgetTokens === undefined ? {} : { maxTokens: budgetTokens }),
+    ...(budgetUsd === undefined ? {} : { maxCostMicros: budgetUsd }),
+  };
 }
 
 /** Dollars as millionths of one. */

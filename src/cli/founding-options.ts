@@ -5,6 +5,7 @@ import type { ProjectFolder } from '../swarm/layout.ts';
 import type { Roster } from '../swarm/roster.ts';
 import {
   type BudgetOptions,
+  budgetOf,
   budgetOptions,
   type ExecutorOptions,
   executorOptions,
@@ -57,7 +58,8 @@ export async function planFromOptions(
 ): Promise<Roster> {
   const { planSwarm } = await import('../swarm/founding.ts');
   const { checkExecutor, createExecutor } = await import('../agents/executors/registry.ts');
-  const { executor = 'command', model, maxTurns, budgetTokens, budgetUsd } = options;
+  const { executor = 'command', model, maxTurns } = options;
+  const { maxTokens, maxCostMicros } = budgetOf(options);
   await checkExecutor(await createExecutor(executor), process.env);
   const definitions = await loadDefinitions(options.agentFile ?? []);
   const roster = planSwarm({
@@ -73,8 +75,8 @@ export async function planFromOptions(
       executor,
       ...(model === undefined ? {} : { model }),
       ...(maxTurns === undefined ? {} : { maxTurns }),
-      ...(budgetTokens === undefined ? {} : { maxTokens: budgetTokens }),
-      ...(budgetUsd === undefined ? {} : { maxCostMicros: budgetUsd }),
+      ...(maxTokens == null ? {} : { maxTokens }),
+      ...(maxCostMicros == null ? {} : { maxCostMicros }),
     },
   });
   if (options.host !== undefined) warnOfExposure(options.host);

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { isId } from '../protocol/ids.ts';
+import { isId, type Millis } from '../protocol/ids.ts';
 import { isCode, isMissing, writeWhole } from './files.ts';
 
 /**
@@ -146,6 +146,11 @@ export function noteSubagent(folder: SessionFolder, subagent: Subagent): void {
 
 export function findSubagent(folder: SessionFolder, agentId: string): Subagent | undefined {
   return readJson(join(folder.agents, `${fileNameOf(agentId)}.json`)) as Subagent | undefined;
+}
+
+/** Since the last word on it; its start writes two, before and after it asks the log for an id. */
+export function silenceOf(folder: SessionFolder, agentId: string): Millis {
+  return Date.now() - modifiedAt(join(folder.agents, `${fileNameOf(agentId)}.json`));
 }
 
 export function listSubagents(folder: SessionFolder): readonly Subagent[] {

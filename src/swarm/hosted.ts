@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentDefinition } from '../agents/definition.ts';
 import { loadAgentFile } from '../agents/load.ts';
 import { type AgentPlace, PACKAGE_AGENTS, scanAgents, standardPlaces } from '../agents/registry.ts';
@@ -14,6 +15,8 @@ import { type ProjectFolder, type SwarmFolder, swarmFolder } from './layout.ts';
 /** As much of a running instance as its host needs. */
 export interface HostedInstance {
   readonly instance: { drain(): Promise<void> };
+  /** Settles when it is let in, or cannot be. */
+  readonly entered: Promise<void>;
   stop(manner: 'hand-over' | 'at-once'): Promise<void>;
 }
 
@@ -63,6 +66,10 @@ export async function hostNode(subagent: Subagent, options: HostingOptions): Pro
   return {
     memberId: memberIdOf(folder, name),
     async end() {
+      await Promise.race([
+        Promise.allSettled([running.entered]),
+        delay(FAREWELL_MS, undefined, { ref: false }),
+      ]);
       await running.instance.drain();
       await running.stop('at-once');
       await removeNode(options, name);

@@ -10,6 +10,7 @@ import {
   publishHost,
   type Subagent,
   sessionFolder,
+  silenceOf,
 } from './claude-session.ts';
 import { type HostedInstance, type HostedNode, type HostedStart, hostNode } from './hosted.ts';
 import type { ProjectFolder } from './layout.ts';
@@ -27,6 +28,8 @@ export interface SubagentHostOptions {
 
 /** Missed events of the file system, and swarms that were not up, are made good after so long. */
 const LOOK_EVERY_MS: Millis = 1_000;
+/** The hook of a start has asked the log for an id by then, or will not. */
+const ENROLMENT_MS: Millis = 2_000;
 /** Sessions that died with this one's help are few. */
 const REAP_EVERY_MS: Millis = 60_000;
 /** Whoever started this process does not wait longer for its end. */
@@ -116,12 +119,17 @@ export class SubagentHost {
       const wanted = listSubagents(this.#session);
       const ids = new Set(wanted.map(({ agentId }) => agentId));
       const over = [...this.#nodes.keys()].filter((agentId) => !ids.has(agentId));
-      const missing = wanted.filter(({ agentId }) => !this.#nodes.has(agentId));
+      const missing = wanted.filter((one) => !this.#nodes.has(one.agentId) && this.#isDue(one));
       await Promise.all([
         ...over.map((agentId) => this.#end(agentId)),
         ...missing.map((subagent) => this.#begin(subagent)),
       ]);
     }
+  }
+
+  /** Who is about to be given an id must not be given two. */
+  #isDue({ agentId, memberId }: Subagent): boolean {
+    return memberId !== undefined || silenceOf(this.#session, agentId) > ENROLMENT_MS;
   }
 
   async #begin(subagent: Subagent): Promise<void> {

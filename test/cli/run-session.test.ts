@@ -45,6 +45,8 @@ function task(id: string, state: TaskState): TaskJson {
   };
 }
 
+const OPEN = { budget: { maxTokens: null, maxCostUsd: null, exhausted: null } };
+
 const completed = (id: string): Notice => ({
   type: 'applied',
   index: 9,
@@ -57,7 +59,7 @@ function sessionWith(answer: (session: RunSession) => readonly TaskJson[]): RunS
   const client: Pick<SwarmClient, 'execute' | 'query' | 'watch'> = {
     watch: async () => undefined,
     execute: async () => ({ repeated: false }) as never,
-    query: async () => answer(session) as never,
+    query: async ({ kind }) => (kind === 'overview' ? OPEN : answer(session)) as never,
   };
   const order = {
     key: 'run',
@@ -94,5 +96,20 @@ test('a run is not over before its last task is', async () => {
   await Promise.resolve();
   expect(isSettled).toBe(false);
   session.onNotice(completed('two'));
+  await session.settled;
+});
+
+test('a run whose budget is used up is over when nothing is at work any more', async () => {
+  const session = sessionWith(() => [task('one', 'running'), task('two', 'queued')]);
+  let isSettled = false;
+  void session.settled.then(() => {
+    isSettled = true;
+  });
+  await session.begin();
+  const events = [{ type: 'budget', exhausted: 'all is spent' }] as const;
+  session.onNotice({ type: 'applied', index: 8, events, tasks: [] });
+  await Promise.resolve();
+  expect([isSettled, session.exhausted]).toEqual([false, 'all is spent']);
+  session.onNotice(completed('one'));
   await session.settled;
 });

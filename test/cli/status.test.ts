@@ -5,6 +5,7 @@ import type { NodeId } from '../../src/protocol/ids.ts';
 import { configuration } from '../../src/protocol/state.ts';
 import type { Census, NodeJson } from '../../src/swarm/census.ts';
 import { noTasks } from '../../src/tasks/task.ts';
+import { NO_USAGE } from '../../src/tasks/usage.ts';
 
 const ids = (text: string): NodeId[] => text.split(' ') as NodeId[];
 
@@ -48,7 +49,8 @@ function look(given: Partial<Census> = {}, overview: Look['overview'] = overview
 }
 
 function overviewOf(counts: Partial<ReturnType<typeof noTasks>>, paused: string | null = null) {
-  return { paused, counts: { ...noTasks(), ...counts } };
+  const budget = { maxTokens: null, maxCostUsd: null, exhausted: null };
+  return { paused, counts: { ...noTasks(), ...counts }, usage: NO_USAGE, budget };
 }
 
 const lines = ({ census, overview }: Look): readonly string[] => statusLines(census, overview, {});
@@ -86,6 +88,29 @@ describe('the status', () => {
       seen: look({}, overviewOf({ queued: 2, running: 1 }, 'lunch')),
       says: 'paused: lunch\ntasks 2 queued, 1 running',
     },
+    {
+      why: 'what was used up, of what',
+      seen: look(
+        {},
+        {
+          ...overviewOf({}),
+          usage: { ...NO_USAGE, turns: 3, inputTokens: 900, outputTokens: 100, costMicros: 12_000 },
+          budget: { maxTokens: 5_000, maxCostUsd: 2, exhausted: null },
+        },
+      ),
+      says: /quorum\nusage 3 turns, 1000 tokens, \$0\.0120 of 5000 tokens and \$2\.00\ntasks/,
+    },
+    {
+      why: 'that there is no budget any more',
+      seen: look(
+        {},
+        {
+          ...overviewOf({ queued: 1 }),
+          budget: { maxTokens: 10, maxCostUsd: null, exhausted: '12 of 10 tokens are used up' },
+        },
+      ),
+      says: /BUDGET USED UP: 12 of 10 tokens are used up; no new work until "raft-manager swarm budget"/,
+    },
   ])('shows $why', ({ seen, says }) => {
     expect(lines(seen).join('\n')).toMatch(says);
   });
@@ -122,6 +147,7 @@ describe('what has changed between two looks', () => {
       'coordinator a in term 3, quorum',
       'voters a b',
       'paused no',
+      'budget open',
       'tasks none',
       'a leader',
       'b follower',

@@ -12,6 +12,7 @@ import { nodeId, term } from '../../src/protocol/ids.ts';
 import type { Notice } from '../../src/swarm/port.ts';
 import type { TaskEvent } from '../../src/tasks/event.ts';
 import type { TaskJson } from '../../src/tasks/task.ts';
+import { NO_USAGE } from '../../src/tasks/usage.ts';
 
 const NO_COUNTS: RunView['counts'] = {
   queued: 0,
@@ -35,6 +36,7 @@ const VIEW: RunView = {
     { id: 'raft-manager-3', role: 'down', lag: 90 },
   ],
   counts: { ...NO_COUNTS, completed: 6, running: 2, queued: 3, failed: 1 },
+  usage: NO_USAGE,
   running: [
     { taskId: 'pack', title: 'Pack the package', agent: 'raft-manager-1', elapsedMs: 1_250 },
     { taskId: 'sbom', title: 'sbom', agent: 'raft-manager-2', elapsedMs: 61_000 },
@@ -204,6 +206,12 @@ const TASK: TaskJson = {
 
 const HOOK = { exitCode: 0, durationMs: 5, stdout: '', stderr: '' } as const;
 
+test('the live view says what the run has cost, once it has', () => {
+  const usage = { ...NO_USAGE, costMicros: 1_250_000 };
+  const [head] = runFrame({ ...VIEW, usage }, { columns: 90, rows: 24 }, noColours);
+  expect(head).toBe('release · coordinator raft-manager-2 · term 3, 1 election · 12s · $1.25');
+});
+
 describe('what the log says, told to people', () => {
   const role = (at: number, leader?: string): Notice => {
     const status = { term: term(at), leaderId: leader === undefined ? undefined : nodeId(leader) };
@@ -248,6 +256,59 @@ describe('what the log says, told to people', () => {
     ]);
     expect(view.counts).toEqual({ ...NO_COUNTS, completed: 1 });
     expect(view.output.map(({ text }) => text)).toEqual(['before', 'careful', 'packed', 'after']);
+  });
+
+  const said = (text: string): Notice => ({
+    type: 'applied',
+    index: 9,
+    events: [{ type: 'output', taskId: 'pack', agent: 'n1', fence: 7, text }],
+    tasks: [],
+  });
+
+  test('what an executor says is told as it comes, and not again at the end', () => {
+    const { told, view } = follow(
+      change('assigned', 'running', { endedAt: null }),
+      said('reading\n\nthinking\n'),
+      said('half a li'),
+      change('running', 'completed', { output: 'thinking\ndone' }),
+      said('of the next attempt'),
+    );
+    expect(told).toEqual([
+      'running    pack (Pack it), n1',
+      'output     pack run | reading',
+      'output     pack run | thinking',
+      'output     pack run | half a li',
+      'output     pack run | done',
+      'completed  pack (Pack it), n1, 1.5s',
+      'output     pack run | of the next attempt',
+    ]);
+    expect(view.output).toHaveLength(5);
+  });
+
+  test('the next attempt is heard from its beginning', () => {
+    const { told } = follow(
+      said('again'),
+      change('running', 'queued', { output: 'again', notBefore: 99 }),
+      change('assigned', 'running', { endedAt: null }),
+      change('running', 'completed', { output: 'again' }),
+    );
+    expect(told.filter((line) => line.endsWith('| again'))).toHaveLength(2);
+  });
+
+  test.each([
+    {
+      exhausted: '12 of 10 tokens are used up',
+      line: /^budget {5}used up, no new assignments: 12 of 10 tokens/,
+    },
+    { exhausted: undefined, line: /^budget {5}there is some again/ },
+  ])('the budget: $exhausted', ({ exhausted, line }) => {
+    const { told } = follow({
+      type: 'applied',
+      index: 9,
+      events: [{ type: 'budget', exhausted }],
+      tasks: [],
+    });
+    expect(told).toEqual([expect.stringMatching(line)]);
   });
 
   test.each([
@@ -320,8 +381,37 @@ describe('what the log says, told to people', () => {
   });
 });
 
+test('the report says what was used up, and what to do when there is no budget left', () => {
+  const usage = { ...NO_USAGE, turns: 2, inputTokens: 100, costMicros: 500_000 };
+  const report = {
+    swarm: 'release',
+    coordinator: 'n2',
+    term: 3,
+    elections: 1,
+    durationMs: 12_400,
+    tasks: [
+      { ...TASK, usage },
+      { ...TASK, id: 'sbom', state: 'queued' as const },
+    ],
+    exhausted: '$0.5000 of $0.5000 are spent',
+  };
+  const lines = reportLines(report, { resume: 'again' });
+  expect(lines).toContain('used 2 turns, 100 tokens, $0.5000');
+  expect(lines).toContain(
+    'the budget is used up ($0.5000 of $0.5000 are spent): raise it with --budget-usd or --budget-tokens',
+  );
+  expect(reportJson(report)).toMatchObject({ usage, budgetExhausted: '$0.5000 of $0.5000 are spent' });
+});
+
 describe('the report', () => {
-  const run = { swarm: 'release', coordinator: 'n2', term: 3, elections: 1, durationMs: 12_400 };
+  const run = {
+    swarm: 'release',
+    coordinator: 'n2',
+    term: 3,
+    elections: 1,
+    durationMs: 12_400,
+    exhausted: null,
+  };
   const resume = 'raft-manager run release.yaml --resume';
 
   test('of a run in which all went well', () => {
@@ -394,8 +484,11 @@ describe('the report', () => {
   });
 
   test('for machines', () => {
+    const { exhausted, ...facts } = run;
     expect(reportJson({ ...run, tasks: [TASK, { ...TASK, state: 'failed' }] })).toEqual({
-      ...run,
+      ...facts,
+      budgetExhausted: exhausted,
+      usage: NO_USAGE,
       tasks: [TASK, { ...TASK, state: 'failed' }],
       summary: { completed: 1, failed: 1, cancelled: 0, blocked: 0, parked: 0 },
     });

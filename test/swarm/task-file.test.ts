@@ -64,6 +64,33 @@ describe('a sound task file', () => {
     });
   });
 
+  test('says how much a model may use up', () => {
+    const text = taskA(
+      'prompt: think',
+      'model: haiku',
+      'maxTurns: 8',
+      'maxTokens: 20000',
+      'maxCostUsd: 0.25',
+    );
+    expect(parseTaskFile('t.yaml', text).tasks[0]).toMatchObject({
+      model: 'haiku',
+      maxTurns: 8,
+      maxTokens: 20_000,
+      maxCostMicros: 250_000,
+    });
+  });
+
+  test.each([
+    { why: 'no turns', line: 'maxTurns: 0', told: '`maxTurns` is `0`; give a whole number from 1 to 10000' },
+    { why: 'tokens in words', line: 'maxTokens: many', told: '`maxTokens` is `many`; give a whole number' },
+    { why: 'a free lunch', line: 'maxCostUsd: 0', told: '`maxCostUsd` is `0`; give an amount of dollars' },
+    { why: 'a currency', line: 'maxCostUsd: $5', told: '`maxCostUsd` is `$5`; give an amount of dollars' },
+    { why: 'no end of money', line: 'maxCostUsd: .inf', told: '`maxCostUsd` is `.inf`; give an amount' },
+    { why: 'a model without name', line: 'model: ""', told: '`model` must be text' },
+  ])('may not say $why', ({ line, told }) => {
+    expect(() => parseTaskFile('t.yaml', taskA('prompt: think', line))).toThrow(told);
+  });
+
   test.each([
     { why: 'JSON', text: '{"tasks": [{"id": "a", "run": "x"}]}' },
     { why: 'JSON with tabs', text: '{\n\t"tasks": [\n\t\t{ "id": "a", "run": "x" }\n\t]\n}\n' },

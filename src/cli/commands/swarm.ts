@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { hasLimits, type UsageLimits, usdText } from '../../tasks/usage.ts';
+import { type BudgetOptions, budgetOf, budgetOptions } from '../executor-options.ts';
 import { dirOption, type ReachOptions, timeoutOption } from '../options.ts';
 import { printLine, withSwarm } from '../reach.ts';
 
@@ -30,5 +32,38 @@ export function swarmCommand(): Command {
       );
       printLine('resumed');
     });
+  swarm.addCommand(budgetCommand());
   return swarm;
+}
+
+/** What all tasks together may use up. */
+function budgetCommand(): Command {
+  const command = new Command('budget')
+    .description('what all tasks together may use up: beyond it nothing new begins')
+    .option('--none', 'lift both limits')
+    .addOption(dirOption())
+    .addOption(timeoutOption())
+    .addHelpText('after', '\nExample:\n  raft-manager swarm budget --budget-usd 20')
+    .action(async (options: ReachOptions & BudgetOptions & { readonly none?: true }) => {
+      const given = budgetOf(options);
+      const limits = options.none ? { maxTokens: null, maxCostMicros: null, ...given } : given;
+      const { SwarmError } = await import('../../protocol/errors.ts');
+      if (!hasLimits(limits)) {
+        throw new SwarmError('BAD_INPUT', 'say what the budget is: --budget-usd, --budget-tokens or --none');
+      }
+      const settings = await withSwarm(options, (client) =>
+        client.execute({ kind: 'configure', ...limits }, { timeoutMs: options.timeout }),
+      );
+      printLine(`budget: ${budgetWords(settings)}`);
+    });
+  for (const option of budgetOptions()) command.addOption(option);
+  return command;
+}
+
+function budgetWords({ maxTokens, maxCostMicros }: UsageLimits): string {
+  const words = [
+    ...(maxTokens == null ? [] : [`${maxTokens} tokens`]),
+    ...(maxCostMicros == null ? [] : [usdText(maxCostMicros)]),
+  ];
+  return words.length === 0 ? 'none' : words.join(' and ');
 }

@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander';
+import { MAX_TURNS, MAX_USAGE } from '../../protocol/limits.ts';
+import { parseUsd } from '../executor-options.ts';
 import {
   collect,
   dirOption,
@@ -54,6 +56,10 @@ function lookCommands(): Command[] {
       .option('--task-timeout <time>', 'how long one attempt may take', parseTime)
       .option('--retries <n>', 'extra attempts after a failure', parseInteger(0, 99))
       .option('--env <name=value>', 'variable of the task; may be given several times', collect)
+      .option('--model <model>', 'alias or id, for executors of prompts')
+      .option('--max-turns <n>', 'exchanges with the model in one attempt', parseInteger(1, MAX_TURNS))
+      .option('--max-tokens <n>', 'parked once its attempts have used up so much', parseInteger(1, MAX_USAGE))
+      .option('--max-cost-usd <amount>', 'parked once its attempts have cost so much', parseUsd)
       .option('--gate <who>', 'waits until somebody approves it')
       .option('--key <key>', 'idempotency key: the same key twice is one submission')
       .addHelpText('after', '\nExample:\n  raft-manager task add build --run "npm run build" --retries 1')

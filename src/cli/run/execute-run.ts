@@ -21,6 +21,8 @@ import {
 } from '../../swarm/run-folder.ts';
 import type { SupervisorEvent } from '../../swarm/supervisor.ts';
 import { checkCapabilities, checkWork, readTaskFile } from '../../swarm/task-file.ts';
+import type { UsageLimits } from '../../tasks/usage.ts';
+import { budgetOf } from '../executor-options.ts';
 import { planFromOptions } from '../founding-options.ts';
 import { NODE_COMMAND } from '../node-command.ts';
 import { packageVersion } from '../package-version.ts';
@@ -48,7 +50,15 @@ export async function executeRun(file: string | undefined, options: RunOptions):
   const display = openRunDisplay({ swarm: order.key, startedAt, quiet: options.json === true });
   const interrupts = new Interrupts();
   try {
-    const report = await conduct({ folder, order, startedAt, display, interrupts, onUnfit });
+    const report = await conduct({
+      folder,
+      order,
+      startedAt,
+      display,
+      interrupts,
+      budget: budgetOf(options),
+      onUnfit,
+    });
     display.close();
     finish(folder, report, options);
     return report.tasks.every(({ state }) => state === 'completed') ? EXIT.ok : EXIT.failed;
@@ -105,13 +115,14 @@ interface Conduct {
   readonly startedAt: number;
   readonly display: RunDisplay;
   readonly interrupts: Interrupts;
+  readonly budget: UsageLimits;
   /** The swarm cannot be started the way it was asked for. */
   onUnfit(): void;
 }
 
 /** Starts the swarm, submits, follows until every task has come to an end or a person stops it. */
 async function conduct(job: Conduct): Promise<RunReport> {
-  const { folder, order, startedAt, display, interrupts } = job;
+  const { budget, folder, order, startedAt, display, interrupts } = job;
   const client = new SwarmClient({
     folder,
     name: `run-${process.pid}`,
@@ -120,7 +131,7 @@ async function conduct(job: Conduct): Promise<RunReport> {
     onRelinked: () => session.onRelinked(),
   });
   const voters = loadRoster(folder).nodes.filter(({ voter }) => voter);
-  const session = new RunSession({ client, order, display, voters: voters.map(({ id }) => id) });
+  const session = new RunSession({ client, order, display, budget, voters: voters.map(({ id }) => id) });
   const swarm = await launch(job, (event) => session.onSupervisor(event));
   const sampler = display.wantsCensus
     ? setInterval(
@@ -140,6 +151,7 @@ async function conduct(job: Conduct): Promise<RunReport> {
       elections: display.elections,
       tasks,
       durationMs: Date.now() - startedAt,
+      exhausted: session.exhausted ?? null,
     };
   } finally {
     clearInterval(sampler);

@@ -5,6 +5,7 @@ import type { Notice } from '../../swarm/port.ts';
 import type { RunOrder } from '../../swarm/run-folder.ts';
 import type { SupervisorEvent } from '../../swarm/supervisor.ts';
 import { isSettled, type TaskJson, type TaskState } from '../../tasks/task.ts';
+import { hasLimits, type UsageLimits } from '../../tasks/usage.ts';
 import type { RunDisplay } from './run-display.ts';
 
 interface RunSessionOptions {
@@ -12,6 +13,8 @@ interface RunSessionOptions {
   readonly order: RunOrder;
   readonly display: RunDisplay;
   readonly voters: readonly string[];
+  /** Counts from now on; what is absent stays as it was. */
+  readonly budget?: UsageLimits;
 }
 
 /** A cold swarm on a busy machine may take its time to elect. */
@@ -35,6 +38,7 @@ export class RunSession {
   #resolveSettled: () => void = () => undefined;
   #rejectSettled: (error: unknown) => void = () => undefined;
   #idle: (() => void) | undefined;
+  #exhausted: string | undefined;
 
   constructor(options: RunSessionOptions) {
     this.#options = options;
@@ -48,10 +52,12 @@ export class RunSession {
 
   /** Submits the tasks; a run that goes on submits them again under the same key, which changes nothing. */
   async begin(): Promise<void> {
-    const { client, order } = this.#options;
+    const { client, order, budget = {} } = this.#options;
     await client.watch(PATIENCE_MS);
     const patience = { timeoutMs: PATIENCE_MS };
     await client.execute({ kind: 'resume' }, patience);
+    // Before there is anything to spend it on.
+    if (hasLimits(budget)) await client.execute({ kind: 'configure', ...budget }, patience);
     const { repeated } = await client.execute(
       { kind: 'submit', key: order.key, tasks: order.tasks },
       patience,
@@ -65,6 +71,7 @@ export class RunSession {
   onNotice(notice: Notice): void {
     this.#options.display.onNotice(notice);
     if (notice.type !== 'applied') return;
+    for (const event of notice.events) if (event.type === 'budget') this.#exhausted = event.exhausted;
     for (const heard of this.#heardSince) heard.push(...notice.tasks);
     this.#note(notice.tasks);
   }
@@ -88,6 +95,11 @@ export class RunSession {
   /** Notices may have been missed while there was no link. */
   onRelinked(): void {
     this.#catchUp().catch((error: unknown) => this.#rejectSettled(error));
+  }
+
+  /** Why the budget let no more work begin, in words. */
+  get exhausted(): string | undefined {
+    return this.#exhausted;
   }
 
   tasks(): Promise<readonly TaskJson[]> {
@@ -122,6 +134,8 @@ export class RunSession {
     this.#heardSince.add(heard);
     try {
       // Notices overtake the list on its way through a promise: what they say is younger.
+      const { budget } = await this.#options.client.query({ kind: 'overview' });
+      this.#exhausted = budget.exhausted ?? undefined;
       const tasks = [...(await this.tasks()), ...heard];
       this.#options.display.onTasks(tasks);
       this.#note(tasks);
@@ -132,13 +146,14 @@ export class RunSession {
 
   #note(tasks: readonly TaskJson[]): void {
     for (const { id, state } of tasks) this.#states.set(id, state);
-    const { order } = this.#options;
-    if (
-      this.#phase === 'following' &&
-      order.tasks.every(({ id }) => isSettled(this.#states.get(id) ?? 'queued'))
-    )
-      this.#resolveSettled();
+    if (this.#phase === 'following' && this.#isOver()) this.#resolveSettled();
     if (this.#activeCount() === 0) this.#idle?.();
+  }
+
+  /** Nothing is left to do, or to do it with. */
+  #isOver(): boolean {
+    if (this.#exhausted !== undefined && this.#activeCount() === 0) return true;
+    return this.#options.order.tasks.every(({ id }) => isSettled(this.#states.get(id) ?? 'queued'));
   }
 
   #activeCount(): number {

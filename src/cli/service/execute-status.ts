@@ -5,6 +5,7 @@ import { SwarmClient } from '../../swarm/client.ts';
 import type { SwarmFolder } from '../../swarm/layout.ts';
 import type { Overview } from '../../swarm/port.ts';
 import { noTasks } from '../../tasks/task.ts';
+import { NO_USAGE } from '../../tasks/usage.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine, reachableFolder, tableOptions } from '../reach.ts';
 import { EXIT } from '../report-error.ts';
@@ -14,6 +15,8 @@ import type { StatusOptions } from './service-options.ts';
 
 const CENSUS_TIMEOUT_MS = 2_000;
 const CLEAR_SCREEN = '\u001B[H\u001B[2J';
+
+const UNTOLD = { usage: NO_USAGE, budget: { maxTokens: null, maxCostUsd: null, exhausted: null } };
 
 interface Look {
   readonly census: Awaited<ReturnType<typeof takeCensus>>;
@@ -37,7 +40,8 @@ export async function executeStatus(options: StatusOptions): Promise<void> {
 async function lookOver(folder: SwarmFolder, timeoutMs: number): Promise<Overview | undefined> {
   const client = new SwarmClient({ folder, name: `status-${process.pid}`, version: packageVersion() });
   try {
-    return await client.query({ kind: 'overview' }, { timeoutMs });
+    // A node of an older release says nothing of usage.
+    return { ...UNTOLD, ...(await client.query({ kind: 'overview' }, { timeoutMs })) };
   } catch (error) {
     if (error instanceof SwarmError) return undefined;
     throw error;
@@ -61,7 +65,14 @@ function showOnce({ census, overview }: Look, { brief, json }: StatusOptions): v
   if (brief) return printLine(briefLine(census));
   if (json) {
     const tasks = overview?.counts ?? noTasks();
-    printJson({ ...census, paused: overview?.paused ?? null, tasks, stateHash: overview?.stateHash ?? null });
+    printJson({
+      ...census,
+      paused: overview?.paused ?? null,
+      tasks,
+      usage: overview?.usage ?? null,
+      budget: overview?.budget ?? null,
+      stateHash: overview?.stateHash ?? null,
+    });
     return;
   }
   for (const line of statusLines(census, overview, tableOptions())) printLine(line);

@@ -28,6 +28,7 @@ export async function addTask(id: string | undefined, options: AddOptions): Prom
 
 function singleTask(id: string | undefined, options: AddOptions): Partial<TaskSpec> {
   const { run, prompt, title, requires, priority, dependsOn, taskTimeout, retries, env, gate } = options;
+  const { model, maxTurns, maxTokens, maxCostUsd } = options;
   if (run === undefined && prompt === undefined) {
     throw new SwarmError('BAD_INPUT', 'a task needs work: give --run COMMAND or --prompt TEXT, or --file');
   }
@@ -43,6 +44,10 @@ function singleTask(id: string | undefined, options: AddOptions): Partial<TaskSp
     retries,
     env: env === undefined ? undefined : Object.fromEntries(env.map(parseVariable)),
     gate,
+    model,
+    maxTurns,
+    maxTokens,
+    maxCostMicros: maxCostUsd,
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -1,8 +1,10 @@
-import type { TaskJson } from '../../tasks/task.ts';
+import type { TaskDetail, TaskJson } from '../../tasks/task.ts';
+import { microsOf, usdText } from '../../tasks/usage.ts';
 import type { ReachOptions } from '../options.ts';
 import { printJson, printLine, withSwarm } from '../reach.ts';
 import { type Column, table } from '../view/table.ts';
 import { plain, plainLines } from '../view/text.ts';
+import { usageWords } from '../view/usage-words.ts';
 import { recordOf } from './records.ts';
 import type { ListOptions } from './task-options.ts';
 
@@ -37,7 +39,7 @@ export async function showTask(id: string, options: ReachOptions): Promise<void>
   for (const line of recordLines(task)) printLine(line);
 }
 
-function recordLines(task: TaskJson): readonly string[] {
+function recordLines(task: TaskDetail): readonly string[] {
   const time = (at: number | null): string => (at === null ? '-' : new Date(at).toISOString());
   const facts: readonly (readonly [string, string])[] = [
     ['task', task.id],
@@ -50,6 +52,7 @@ function recordLines(task: TaskJson): readonly string[] {
     ['fence', String(task.fence ?? '-')],
     ['attempts', `${task.attempts} (${task.failures} failed, ${task.losses} lost)`],
     ['exit code', String(task.exitCode ?? '-')],
+    ...workFacts(task),
     ['started', time(task.startedAt)],
     ['ended', time(task.endedAt)],
   ];
@@ -60,6 +63,23 @@ function recordLines(task: TaskJson): readonly string[] {
       section(`${hook} hook ${outcome}`, stdout + stderr),
     ),
     ...section('output', task.output),
+  ];
+}
+
+/** Of work for a model. */
+function workFacts(task: TaskDetail): readonly (readonly [string, string])[] {
+  const { code, maxCostUsd, maxTokens, maxTurns, model, turn, usage } = task;
+  const limits = [
+    ...(maxTurns === null ? [] : [`${maxTurns} turns`]),
+    ...(maxTokens === null ? [] : [`${maxTokens} tokens`]),
+    ...(maxCostUsd === null ? [] : [usdText(microsOf(maxCostUsd))]),
+  ];
+  return [
+    ...(code === null ? [] : [['outcome', code] as const]),
+    ...(model === null ? [] : [['model', model] as const]),
+    ...(limits.length === 0 ? [] : [['at most', limits.join(', ')] as const]),
+    ...(turn === null || turn === 0 ? [] : [['saved turn', String(turn)] as const]),
+    ...(usage === null ? [] : [['usage', usageWords(usage)] as const]),
   ];
 }
 

@@ -18,6 +18,11 @@ export interface AddOptions extends ReachOptions {
   readonly retries?: number;
   readonly env?: readonly string[];
   readonly gate?: string;
+  readonly model?: string;
+  readonly maxTurns?: number;
+  readonly maxTokens?: number;
+  /** Millionths of a dollar. */
+  readonly maxCostUsd?: number;
   readonly key?: string;
 }
 

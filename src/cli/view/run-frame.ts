@@ -1,3 +1,4 @@
+import { usdText } from '../../tasks/usage.ts';
 import { type Paint, paintLine, type Span } from './paint.ts';
 import type { RunView } from './run-view.ts';
 import { cut, elapsed, pad, plain, width } from './text.ts';
@@ -29,7 +30,15 @@ export function runFrame(view: RunView, size: FrameSize, paint: Paint): string[]
     .map((spans) => paintLine(spans, size.columns, paint));
 }
 
-function headLine({ swarm, coordinator, term, elections, elapsedMs, phase }: RunView): readonly Span[] {
+function headLine({
+  swarm,
+  coordinator,
+  term,
+  elections,
+  elapsedMs,
+  phase,
+  usage,
+}: RunView): readonly Span[] {
   const who: readonly Span[] =
     coordinator === undefined
       ? [{ text: 'electing a coordinator', style: 'yellow' }]
@@ -42,6 +51,7 @@ function headLine({ swarm, coordinator, term, elections, elapsedMs, phase }: Run
     ' · ',
     ...who,
     { text: ` · term ${term}, ${count} · ${elapsed(elapsedMs)}`, style: 'dim' },
+    usage.costMicros === 0 ? '' : ` · ${usdText(usage.costMicros)}`,
     ...stopping,
   ];
 }

@@ -14,6 +14,10 @@ export function runLine(event: RunEvent): string {
       return `output     ${plain(event.taskId)} ${event.source} | ${plain(event.text)}`;
     case 'paused':
       return `paused     no new assignments: ${plain(event.reason)}`;
+    case 'budget':
+      return event.exhausted === undefined
+        ? 'budget     there is some again, tasks are assigned'
+        : `budget     used up, no new assignments: ${plain(event.exhausted)}`;
     case 'resumed':
       return 'resumed    tasks are assigned again';
     case 'stopping':

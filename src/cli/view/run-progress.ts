@@ -1,6 +1,7 @@
 import type { Notice } from '../../swarm/port.ts';
 import type { TaskEvent } from '../../tasks/event.ts';
 import { noTasks, type StateCounts, type TaskJson } from '../../tasks/task.ts';
+import { addUsage, NO_USAGE, type Usage } from '../../tasks/usage.ts';
 import type { OutputLine, RunEvent, RunView } from './run-view.ts';
 import { plainLines } from './text.ts';
 
@@ -22,6 +23,8 @@ export class RunProgress {
   #elections = 0;
   #nodes: RunView['nodes'] = [];
   #output: readonly OutputLine[] = [];
+  /** Lines that attempts under way have said already, by task. */
+  readonly #heard = new Map<string, Set<string>>();
   #phase: RunView['phase'] = 'working';
 
   /** All times are wall clock in ms, like those of the task records. */
@@ -69,6 +72,7 @@ export class RunProgress {
       elections: this.#elections,
       nodes: this.#nodes,
       counts: countStates(this.tasks),
+      usage: sumUsage(this.tasks),
       running: running.map(({ id, title, agent, startedAt }) => ({
         taskId: id,
         title,
@@ -95,7 +99,11 @@ export class RunProgress {
   #tell(event: TaskEvent): readonly RunEvent[] {
     switch (event.type) {
       case 'task':
-        return taskEvents(event, this.#tasks.get(event.taskId));
+        return this.#tellTask(event);
+      case 'output':
+        return this.#tellOutput(event);
+      case 'budget':
+        return [{ type: 'budget', exhausted: event.exhausted }];
       case 'task-forgotten':
         this.#tasks.delete(event.taskId);
         return [];
@@ -109,6 +117,27 @@ export class RunProgress {
         return [];
     }
   }
+
+  /** What was heard while it worked is not told again with its end. */
+  #tellTask(event: TaskChange): readonly RunEvent[] {
+    const heard = this.#heard.get(event.taskId);
+    this.#heard.delete(event.taskId);
+    return taskEvents(event, this.#tasks.get(event.taskId)).filter((told) => {
+      return told.type !== 'output' || told.source !== 'run' || heard?.has(told.text) !== true;
+    });
+  }
+
+  #tellOutput({ taskId, text }: Extract<TaskEvent, { readonly type: 'output' }>): readonly RunEvent[] {
+    const heard = this.#heard.get(taskId) ?? new Set();
+    this.#heard.set(taskId, heard);
+    const lines = plainLines(text).filter((line) => line.trim() !== '');
+    for (const line of lines) heard.add(line);
+    return lines.map((line) => ({ type: 'output', taskId, source: 'run', text: line }));
+  }
+}
+
+export function sumUsage(tasks: readonly TaskJson[]): Usage {
+  return tasks.reduce((sum, { usage }) => (usage === null ? sum : addUsage(sum, usage)), NO_USAGE);
 }
 
 export function countStates(tasks: readonly TaskJson[]): StateCounts {

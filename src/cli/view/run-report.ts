@@ -1,8 +1,10 @@
 import type { TaskJson, TaskState } from '../../tasks/task.ts';
+import { tokensOf } from '../../tasks/usage.ts';
 import { noColours, type Paint, type Style } from './paint.ts';
-import { countStates } from './run-progress.ts';
+import { countStates, sumUsage } from './run-progress.ts';
 import { type Column, table } from './table.ts';
 import { cut, elapsed, plain, plainLines } from './text.ts';
+import { usageWords } from './usage-words.ts';
 
 /** A run that is over, completed or not. */
 export interface RunReport {
@@ -12,6 +14,8 @@ export interface RunReport {
   readonly elections: number;
   readonly tasks: readonly TaskJson[];
   readonly durationMs: number;
+  /** Why the swarm's budget let no more work begin, in words. */
+  readonly exhausted: string | null;
 }
 
 export interface ReportOptions {
@@ -58,9 +62,19 @@ export function reportLines(report: RunReport, options: ReportOptions): string[]
     ...table(tasks, COLUMNS, options),
     '',
     `${paint(isDone ? 'green' : 'red', summary)} (${who})`,
+    ...usageLines(report),
     ...failureLines(tasks, options),
     ...nextLines(tasks, options),
   ];
+}
+
+/** Nothing where no model has done anything. */
+function usageLines({ exhausted, tasks }: RunReport): string[] {
+  const usage = sumUsage(tasks);
+  const lines = tokensOf(usage) + usage.costMicros === 0 ? [] : [`used ${usageWords(usage)}`];
+  return exhausted === null
+    ? lines
+    : [...lines, `the budget is used up (${exhausted}): raise it with --budget-usd or --budget-tokens`];
 }
 
 const ORDER: readonly TaskState[] = [
@@ -76,6 +90,8 @@ export function reportJson({ tasks, ...run }: RunReport): unknown {
     term: run.term,
     elections: run.elections,
     tasks,
+    usage: sumUsage(tasks),
+    budgetExhausted: run.exhausted,
     summary: { completed, failed, cancelled, blocked, parked },
     durationMs: run.durationMs,
   };

@@ -1,4 +1,5 @@
 import type { TaskState } from '../../tasks/task.ts';
+import type { Usage } from '../../tasks/usage.ts';
 
 /** A line that a hook or a task has printed. */
 export interface OutputLine {
@@ -21,6 +22,7 @@ export interface RunView {
     readonly lag: number;
   }[];
   readonly counts: Readonly<Record<TaskState, number>>;
+  readonly usage: Usage;
   readonly running: readonly {
     readonly taskId: string;
     readonly title: string;
@@ -57,5 +59,7 @@ export type RunEvent =
   | ({ readonly type: 'output' } & OutputLine)
   | { readonly type: 'node'; readonly id: string; readonly change: 'registered' | 'gone' }
   | { readonly type: 'paused'; readonly reason: string }
+  /** No new work begins, or it does again. */
+  | { readonly type: 'budget'; readonly exhausted: string | undefined }
   | { readonly type: 'resumed' }
   | { readonly type: 'stopping' };

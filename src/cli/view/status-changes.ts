@@ -6,7 +6,7 @@ import { taskWords } from './status-view.ts';
 /** One look at a swarm. */
 export interface Look {
   readonly census: Census;
-  readonly overview: Pick<Overview, 'paused' | 'counts'> | undefined;
+  readonly overview: Pick<Overview, 'paused' | 'counts' | 'usage' | 'budget'> | undefined;
 }
 
 /** What is worth a line when it changes between two looks, by what it speaks of: how far nodes are, for one, is not. */
@@ -29,6 +29,7 @@ function factsOf({ census, overview }: Look): Facts {
     ['coordinator', `${coordinator ?? 'none'} in term ${term}, ${quorum ? 'quorum' : 'NO QUORUM'}`],
     ['voters', votersWords(configuration)],
     ['paused', overview?.paused ?? 'no'],
+    ['budget', overview?.budget.exhausted ?? 'open'],
     ['tasks', taskWords(overview)],
     ...nodes.map((node) => [node.id, nodeWords(node)] as const),
   ]);

@@ -1,8 +1,10 @@
 import { isJoint } from '../../protocol/state.ts';
 import type { Census, NodeJson } from '../../swarm/census.ts';
 import type { Overview } from '../../swarm/port.ts';
+import { microsOf, tokensOf, usdText } from '../../tasks/usage.ts';
 import { type Column, type TableOptions, table } from './table.ts';
 import { plain } from './text.ts';
+import { usageWords } from './usage-words.ts';
 
 const COLUMNS: readonly Column<NodeJson>[] = [
   { title: 'NODE', value: ({ id }) => id, least: 12 },
@@ -34,7 +36,7 @@ function standing({ voter, member }: Pick<NodeJson, 'voter' | 'member'>): string
 /** A swarm at one glance. `overview`: what its log says; undefined while it cannot be asked. */
 export function statusLines(
   census: Census,
-  overview: Pick<Overview, 'paused' | 'counts'> | undefined,
+  overview: Pick<Overview, 'paused' | 'counts' | 'usage' | 'budget'> | undefined,
   options: TableOptions,
 ): readonly string[] {
   const { configuration, coordinator, nodes, quorum, swarm, term } = census;
@@ -44,9 +46,29 @@ export function statusLines(
     `swarm ${swarm}  ${words}`,
     ...(isJoint(configuration) ? [`joint: from ${votersOutgoing.join(', ')} to ${voters.join(', ')}`] : []),
     ...(overview?.paused == null ? [] : [`paused: ${plain(overview.paused)}`]),
+    ...budgetLines(overview),
     `tasks ${taskWords(overview)}`,
     '',
     ...table(nodes, COLUMNS, options),
+  ];
+}
+
+/** Nothing, while no model has done anything and nobody has set a budget. */
+function budgetLines(overview: Pick<Overview, 'usage' | 'budget'> | undefined): readonly string[] {
+  if (overview === undefined) return [];
+  const { budget, usage } = overview;
+  const limits = [
+    ...(budget.maxTokens === null ? [] : [`${budget.maxTokens} tokens`]),
+    ...(budget.maxCostUsd === null ? [] : [usdText(microsOf(budget.maxCostUsd))]),
+  ];
+  const isUsed = usage.turns > 0 || tokensOf(usage) > 0 || usage.costMicros > 0;
+  return [
+    ...(budget.exhausted === null
+      ? []
+      : [`BUDGET USED UP: ${budget.exhausted}; no new work until "raft-manager swarm budget" raises it`]),
+    ...(isUsed || limits.length > 0
+      ? [`usage ${usageWords(usage)}${limits.length === 0 ? '' : ` of ${limits.join(' and ')}`}`]
+      : []),
   ];
 }
 

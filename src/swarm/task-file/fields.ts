@@ -3,6 +3,7 @@ import { parseDuration } from '../../protocol/duration.ts';
 import { isId } from '../../protocol/ids.ts';
 import * as limits from '../../protocol/limits.ts';
 import type { Priority, TaskSpec } from '../../tasks/command.ts';
+import { microsOf } from '../../tasks/usage.ts';
 import type { MapEntry, Problem, Value } from './document.ts';
 import { quoted, suggestion } from './words.ts';
 
@@ -22,6 +23,7 @@ export interface PlacedTask {
 
 const TASK_KEYS = [
   ...['id', 'title', 'prompt', 'run', 'requires', 'priority', 'dependsOn', 'timeout', 'retries', 'env'],
+  ...['model', 'maxTurns', 'maxTokens', 'maxCostUsd'],
 ];
 
 /** What other tools call these keys. */
@@ -35,6 +37,10 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   capabilities: 'requires',
   environment: 'env',
   attempts: 'retries',
+  max_turns: 'maxTurns',
+  max_tokens: 'maxTokens',
+  maxCost: 'maxCostUsd',
+  budget: 'maxCostUsd',
 };
 
 const PRIORITIES: readonly Priority[] = ['critical', 'high', 'medium', 'normal', 'low'];
@@ -78,7 +84,7 @@ function readTask(value: Value, problems: Problem[]): PlacedTask | undefined {
   const requires = readNames(entries, { key: 'requires', max: limits.MAX_CAPABILITIES }, problems);
   const dependsOn = readNames(entries, { key: 'dependsOn', max: limits.MAX_DEPENDENCIES }, problems);
   const timeoutMs = readTimeout(entries, problems);
-  const retries = readRetries(entries, problems);
+  const retries = readInteger(entries, { key: 'retries', min: 0, max: limits.MAX_ATTEMPTS - 1 }, problems);
   const spec: TaskSpec = {
     id: id.text,
     title: title ?? id.text,
@@ -90,6 +96,7 @@ function readTask(value: Value, problems: Problem[]): PlacedTask | undefined {
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(retries === undefined ? {} : { retries }),
     env: readEnv(entries, problems),
+    ...readModelWork(entries, problems),
   };
   return { spec, at: id.at, dependsOn, requires };
 }
@@ -192,15 +199,46 @@ function readTimeout(entries: Entries, problems: Problem[]): number | undefined 
   return undefined;
 }
 
-function readRetries(entries: Entries, problems: Problem[]): number | undefined {
-  const entry = entries.get('retries');
+function readInteger(
+  entries: Entries,
+  { key, min, max }: { readonly key: string; readonly min: number; readonly max: number },
+  problems: Problem[],
+): number | undefined {
+  const entry = entries.get(key);
   if (entry === undefined) return undefined;
   const { value } = entry;
-  const most = limits.MAX_ATTEMPTS - 1;
   const count = value.kind === 'scalar' ? value.value : undefined;
-  if (typeof count === 'number' && Number.isInteger(count) && count >= 0 && count <= most) return count;
-  const came = value.kind === 'scalar' ? quoted(value.text) : kindName(value);
-  problems.push({ at: value.at, message: `\`retries\` is ${came}; give a whole number from 0 to ${most}` });
+  if (typeof count === 'number' && Number.isInteger(count) && count >= min && count <= max) return count;
+  const message = `\`${key}\` is ${kindName(value)}; give a whole number from ${min} to ${max}`;
+  problems.push({ at: value.at, message });
+  return undefined;
+}
+
+type ModelWork = Pick<TaskSpec, 'model' | 'maxTurns' | 'maxTokens' | 'maxCostMicros'>;
+
+/** What only executors of prompts look at. */
+function readModelWork(entries: Entries, problems: Problem[]): ModelWork {
+  const model = readText(entries, { key: 'model', max: MAX_NAME_CHARS }, problems);
+  const maxTurns = readInteger(entries, { key: 'maxTurns', min: 1, max: limits.MAX_TURNS }, problems);
+  const maxTokens = readInteger(entries, { key: 'maxTokens', min: 1, max: limits.MAX_USAGE }, problems);
+  const maxCostMicros = readCost(entries, problems);
+  return {
+    ...(model === undefined ? {} : { model }),
+    ...(maxTurns === undefined ? {} : { maxTurns }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(maxCostMicros === undefined ? {} : { maxCostMicros }),
+  };
+}
+
+function readCost(entries: Entries, problems: Problem[]): number | undefined {
+  const entry = entries.get('maxCostUsd');
+  if (entry === undefined) return undefined;
+  const { value } = entry;
+  const usd = value.kind === 'scalar' ? value.value : undefined;
+  const micros = typeof usd === 'number' && usd > 0 && Number.isFinite(usd) ? microsOf(usd) : 0;
+  if (micros >= 1 && micros <= limits.MAX_USAGE) return micros;
+  const message = `\`maxCostUsd\` is ${kindName(value)}; give an amount of dollars, such as \`0.5\``;
+  problems.push({ at: value.at, message });
   return undefined;
 }
 
