@@ -18,7 +18,7 @@ import { SwarmClient } from './swarm/client.ts';
 import { decideHooks } from './swarm/hook-policy.ts';
 import { confirmIdentity } from './swarm/identity.ts';
 import { Instance } from './swarm/instance.ts';
-import { admitMember, announceMember, askMembers, comeUpAs } from './swarm/joining.ts';
+import { type Admission, admitMember, announceMember, askMembers, comeUpAs } from './swarm/joining.ts';
 import type { SwarmFolder } from './swarm/layout.ts';
 import {
   bootstrapConfiguration,
@@ -51,6 +51,11 @@ export interface ComposeOptions {
 export interface RunningInstance {
   readonly url: string;
   readonly instance: Instance;
+  /**
+   * Settles when the swarm knows it, and where it is. Who is taken out of the swarm before that may be let in
+   * afterwards.
+   */
+  readonly entered: Promise<void>;
   /** Stops the node and frees port and folder. */
   stop(manner: 'hand-over' | 'at-once'): Promise<void>;
 }
@@ -135,20 +140,26 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     machine,
     listener: instance.listener,
   });
-  const { snapshots } = storage;
-  service = new Service({ node, machine, snapshots, blobs, watchers: instance.watchers });
+  service = new Service({ node, machine, snapshots: storage.snapshots, blobs, watchers: instance.watchers });
   instance.start(node, server.url);
   const found = { ...newcomer, memberId, url: server.url, shallVote: member.voter };
-  if (admission !== undefined) admitMember({ ...found, ...admission }).catch(onTrouble);
-  else if (roster.seeds !== undefined) announceMember(found).catch(onTrouble);
+  const entered = enter(admission === undefined ? found : { ...found, ...admission }, roster);
+  entered.catch(onTrouble);
   return {
     url: server.url,
     instance,
+    entered,
     async stop(manner) {
       await instance.stop(manner);
       await server.close();
     },
   };
+}
+
+/** Whoever joined has to be let in; who was in before says where it is now; founders find each other in their folder. */
+async function enter(found: Admission | Omit<Admission, 'former'>, { seeds }: Roster): Promise<void> {
+  if ('former' in found) await admitMember(found);
+  else if (seeds !== undefined) await announceMember(found);
 }
 
 /** @throws SwarmError UNKNOWN_NODE */
