@@ -1,15 +1,15 @@
-// Makes dist/plugin: the plugin for Claude Code, which needs nothing but Node. Plugins are installed without install
+// Makes dist/plugin, or the folder that is named: the plugin for Claude Code, which needs nothing but Node. Plugins are installed without install
 // scripts and best without dependencies, so everything is bundled:
 //
 //   lib/cli/main.js   the command line with the MCP server
 //   lib/cli/hook.js   what answers hooks: small, because reading the other one takes longer than a hook may
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const plugin = join(root, 'dist', 'plugin');
+const plugin = resolve(process.argv[2] ?? join(root, 'dist', 'plugin'));
 // As deep as src/cli: what looks for the agents finds them two floors up.
 const lib = join(plugin, 'lib', 'cli');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -44,7 +44,9 @@ const common = {
   define: NO_NATIVE,
   plugins: [knowsItsVersion],
   // Packages in CommonJS ask for Node's modules in their way.
-  banner: { js: "import{createRequire as raftManagerRequires}from'node:module';const require=raftManagerRequires(import.meta.url);" },
+  banner: {
+    js: "import{createRequire as raftManagerRequires}from'node:module';const require=raftManagerRequires(import.meta.url);",
+  },
   logLevel: 'warning',
 };
 
