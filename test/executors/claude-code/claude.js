@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text as allOf } from 'node:stream/consumers';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as pause } from 'node:timers/promises';
 
 const { STAND_IN, STAND_IN_LOG, ...env } = process.env;
 const args = process.argv.slice(2);
@@ -38,7 +38,7 @@ for (const step of (resumed === undefined ? script.begun : script.resumed) ?? []
   if (step.raw !== undefined) await write(step.raw);
   for (const piece of step.pieces ?? []) {
     await write(piece);
-    await turn();
+    await pause();
   }
   if (step.stderr !== undefined) process.stderr.write(step.stderr);
   if (step.deaf) process.on('SIGTERM', () => undefined);
@@ -47,6 +47,11 @@ for (const step of (resumed === undefined ? script.begun : script.resumed) ?? []
     const ignoring = "trap '' TERM; while :; do sleep 1000; done";
     spawn('sh', ['-c', ignoring], { stdio: 'inherit' });
     spawn('sleep', ['1000'], { stdio: 'ignore' }).unref();
+  }
+  // One turn after the other, for as long as it is let.
+  for (let turn = 1; step.again !== undefined; turn += 1) {
+    for (const line of step.again) await write(`${JSON.stringify(line).replaceAll('TURN', String(turn))}\n`);
+    await delay(50);
   }
   if (step.hang) await new Promise(() => setInterval(() => undefined, 1_000_000));
   if (step.killed) process.kill(process.pid, step.killed);

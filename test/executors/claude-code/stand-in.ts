@@ -19,7 +19,9 @@ export type Step =
   | { readonly killed: NodeJS.Signals }
   | { readonly deaf: true }
   | { readonly child: true }
-  | { readonly hang: true };
+  | { readonly hang: true }
+  /** The same lines again and again; `TURN` in them is counted. */
+  | { readonly again: readonly object[] };
 
 /** How the stand-in was called. */
 interface Call {
@@ -136,6 +138,12 @@ const EXECUTION: Execution = {
     task: unwanted,
   },
 };
+
+/** A client that has turn after turn and comes to no end. */
+export function endless(): Step {
+  const steps = [line.said('mTURN', [line.call('Bash', { command: 'prune rose TURN' })]), line.answered];
+  return { again: steps.flatMap((step) => ('line' in step ? [step.line] : [])) };
+}
 
 const SESSION = { session_id: '7bc84685-5f77-426e-b29c-389853cf0141', uuid: 'u' };
 
