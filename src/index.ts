@@ -19,7 +19,7 @@ export type {
   WorkOutcome,
 } from './api/client-port.ts';
 export { type CreateSwarmOptions, createSwarm, type InProcessSwarm } from './api/create-swarm.ts';
-export type { ExecutorChoice } from './api/executor.ts';
+export type { ExecutorChoice, WorkOptions } from './api/executor.ts';
 export type { SwarmInstance } from './api/instance.ts';
 export { type JoinedInstance, type JoinSwarmOptions, joinSwarm } from './api/join-swarm.ts';
 export type { SwarmEvent } from './api/notices.ts';

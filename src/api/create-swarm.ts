@@ -10,19 +10,18 @@ import { takeSupervision } from '../swarm/launch.ts';
 import { locateProject, prepareStateFolder, type SwarmFolder, swarmFolder } from '../swarm/layout.ts';
 import { isRemoved } from '../swarm/removal.ts';
 import { createSwarm as layOutSwarm, loadRoster } from '../swarm/roster.ts';
-import { chosen, type ExecutorChoice } from './executor.ts';
+import { chosen, kept, type WorkOptions } from './executor.ts';
 import { type StartedInstance, type StartOptions, type SwarmInstance, startNamed } from './instance.ts';
 import { SwarmClient } from './swarm-client.ts';
 
-export interface CreateSwarmOptions {
-  readonly executor?: ExecutorChoice;
+export interface CreateSwarmOptions extends WorkOptions {
   /** How many instances, 1 to 64. Default 3, of which one may die. Three or five vote, all others learn and work. */
   readonly instances?: number;
   /** Agent files, for the instances in turn. Default: the raft-manager of this package. */
   readonly agents?: readonly string[];
   /**
    * State folder. Default: a temporary one, which is removed with `stop`. A folder that holds a swarm already starts that
-   * one again, with its log; what was said when it was made counts then.
+   * one again, with its log; what was said when it was made counts then, but for `executor`.
    */
   readonly dir?: string;
   /** Working folder of tasks and hooks; default: the current one. */
@@ -76,7 +75,7 @@ export async function createSwarm(options: CreateSwarmOptions = {}): Promise<InP
 }
 
 async function startIn(dir: string, options: CreateSwarmOptions): Promise<InProcessSwarm> {
-  const executor = await chosen(options.executor);
+  const executor = await chosen(options);
   const folder = swarmFolder(locateProject(dir, process.env, process.cwd()).standing);
   if (!existsSync(folder.roster)) await found(folder, dir, options);
   const unlock = takeSupervision(folder);
@@ -111,6 +110,7 @@ async function found(folder: SwarmFolder, dir: string, options: CreateSwarmOptio
     workspace: resolve(options.workspace ?? '.'),
     requireHooks: false,
     leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
+    work: { executor: 'command', ...kept(options) },
   });
   prepareStateFolder(dir);
   layOutSwarm(folder.root, roster);

@@ -1,6 +1,6 @@
 import type { ExecutorName } from '../agents/executors/names.ts';
 import type { Execution, ExecutionResult, Executor } from '../agents/executors/port.ts';
-import { createExecutor } from '../agents/executors/registry.ts';
+import { checkExecutor, createExecutor } from '../agents/executors/registry.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import { type Assignment, carryOut, usageOf, type Work, type WorkEnd } from './work.ts';
 
@@ -11,18 +11,31 @@ import { type Assignment, carryOut, usageOf, type Work, type WorkEnd } from './w
  */
 export type ExecutorChoice = ExecutorName | Work;
 
+/** Who does the work, and for executors of prompts the model of tasks that ask for none: an alias or a full id. */
+export interface WorkOptions {
+  readonly executor?: ExecutorChoice;
+  readonly model?: string;
+}
+
 /**
- * Undefined: whatever the swarm's folder says.
+ * Who was chosen; undefined: whoever the swarm's folder names.
  *
  * @throws SwarmError BAD_INPUT when it cannot work here, naming what is missing.
  */
-export async function chosen(choice: ExecutorChoice | undefined): Promise<Executor | undefined> {
+export async function chosen({ executor: choice }: WorkOptions): Promise<Executor | undefined> {
   if (choice === undefined) return undefined;
   if (typeof choice === 'function') return executorOf(choice);
   const executor = await createExecutor(choice);
-  const lack = await executor.preflight?.(process.env);
-  if (lack !== undefined) throw new SwarmError('BAD_INPUT', lack);
+  await checkExecutor(executor, process.env);
   return executor;
+}
+
+/** As much of the choice as a folder can keep. */
+export function kept({ executor, model }: WorkOptions): { executor?: ExecutorName; model?: string } {
+  return {
+    ...(executor === undefined || typeof executor === 'function' ? {} : { executor }),
+    ...(model === undefined ? {} : { model }),
+  };
 }
 
 /** Lets a function of the program do the work that instances are given. */

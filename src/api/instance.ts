@@ -1,6 +1,7 @@
 import type { Executor } from '../agents/executors/port.ts';
 import { type RunningInstance, startInstance } from '../compose.ts';
 import type { NodeStatus } from '../node/port.ts';
+import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import type { SwarmFolder } from '../swarm/layout.ts';
 
@@ -37,6 +38,7 @@ export interface StartedInstance extends SwarmInstance {
 
 export async function startNamed(options: StartOptions): Promise<StartedInstance> {
   const { executor, folder, name, onTrouble } = options;
+  const tell = onTrouble ?? heard;
   const running = await startInstance({
     folder,
     id: name,
@@ -44,7 +46,8 @@ export async function startNamed(options: StartOptions): Promise<StartedInstance
     ...(executor === undefined ? {} : { executor }),
     onTrouble: (error) => onTrouble?.(error),
     onRoleChanged: () => undefined,
-    onStopped: onTrouble ?? heard,
+    onRemoved: () => tell(new SwarmError('REMOVED', `${name} was removed from the swarm`)),
+    onStopped: tell,
   });
   return started(running);
 }

@@ -3,6 +3,11 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { InProcessSwarm } from '../../src/api/create-swarm.ts';
 import { type JoinSwarmOptions, joinSwarm } from '../../src/api/join-swarm.ts';
+import { SwarmError } from '../../src/protocol/errors.ts';
+import type { NodeId } from '../../src/protocol/ids.ts';
+import { SwarmClient as Link } from '../../src/swarm/client.ts';
+import { findSwarm } from '../../src/swarm/discovery.ts';
+import { locateProject } from '../../src/swarm/layout.ts';
 import { openSwarm } from './swarms.ts';
 
 async function joined(options: JoinSwarmOptions) {
@@ -27,6 +32,32 @@ test('an instance joins from this process, does what is given to it, and comes b
   expect(again.id).toBe(first.id);
   const { nodes } = await client.status();
   expect(nodes.filter(({ id: node }) => node === first.id)).toMatchObject([{ voter: false, member: true }]);
+});
+
+test('an instance that is removed hears of it, and can be stopped', async () => {
+  const { dir, instances } = await openSwarm();
+  let tell: (trouble: unknown) => void = () => undefined;
+  const removed = new Promise((resolve) => {
+    tell = resolve;
+  });
+  const poet = await joined({
+    dir,
+    name: 'poet',
+    onTrouble: (trouble) => {
+      if (trouble instanceof SwarmError && trouble.code === 'REMOVED') tell(trouble);
+    },
+  });
+  const project = locateProject(dir, {}, dir);
+  const leader = new Link({
+    folder: findSwarm(project),
+    name: 'gardener',
+    version: 'test',
+    url: instances[0]?.url ?? '',
+  });
+  onTestFinished(() => leader.close());
+  await leader.changeMembership([{ type: 'remove', id: poet.id as NodeId }]);
+  expect(await removed).toMatchObject({ code: 'REMOVED' });
+  await poet.stop();
 });
 
 test('it comes from elsewhere by address and token', async () => {
