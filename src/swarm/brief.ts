@@ -46,7 +46,7 @@ export interface ReservationNotice extends Pick<Reservation, 'id' | 'holder' | '
   readonly until: number | null;
 }
 
-export interface TaskChange {
+interface TaskChange {
   readonly id: string;
   readonly title: string;
   readonly state: string;

@@ -33,7 +33,7 @@ export function recorded(name: string, changes: Event = {}, tool?: string): Even
   return { ...found, ...changes };
 }
 
-export interface Answered {
+interface Answered {
   readonly exitCode: number;
   readonly stderr: string;
   /** What was on standard output; undefined when that was nothing. */
