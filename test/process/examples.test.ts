@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import { ROOT } from './harness.ts';
+import { latestWords, openModel } from './model-by-rule.ts';
 
 /** Runs an example as its first lines say, but for the package runner; afterwards nothing may be left of it. */
 async function runExample(name: string, env: NodeJS.ProcessEnv = {}) {
@@ -49,5 +50,30 @@ test('custom-executor: scripts go to one instance, prompts to the one that does 
     expect.stringMatching(/^words completed by counter\.\d+: 4$/),
     expect.stringMatching(/^lines completed by counter\.\d+: 2$/),
     expect.stringMatching(/^moon failed by counter\.\d+: cannot "fetch the moon"$/),
+  ]);
+});
+
+test('anthropic-tool-loop: the model takes every task and hands in what came of it', async () => {
+  const model = await openModel((conversation) => {
+    const heard = latestWords(conversation);
+    if (heard.includes('task rhyme')) return { tool: 'finish_task', input: { result: 'craft' } };
+    if (heard.includes('task sum')) return { tool: 'give_up_task', input: { reason: 'no abacus' } };
+    if (heard.includes('nothing is left')) return 'I rhymed, and could not reckon.';
+    return { tool: 'next_task', input: {} };
+  });
+  const { lines, ...end } = await runExample('anthropic-tool-loop', {
+    ANTHROPIC_BASE_URL: model.url,
+    ANTHROPIC_API_KEY: 'a key that is none',
+  });
+  expect(end).toEqual(WELL);
+  expect(lines).toEqual([
+    'I rhymed, and could not reckon.',
+    'rhyme completed: craft',
+    'sum failed: no abacus',
+  ]);
+  expect(model.asked[0]?.tools?.map(({ name }) => name)).toEqual([
+    'next_task',
+    'finish_task',
+    'give_up_task',
   ]);
 });
