@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { normalisePattern, patternsOverlap } from '../../src/tasks/glob.ts';
+import { mayMean, normalisePattern, patternsOverlap } from '../../src/tasks/glob.ts';
 
 describe('overlap', () => {
   test.each([
@@ -110,3 +110,27 @@ function nameExpression(part: string): string {
     return token === '.' ? '\\.' : '\\*';
   });
 }
+
+describe('a file that is about to be written', () => {
+  test.each([
+    { why: 'it is named', pattern: 'src/a.ts', path: 'src/a.ts', meant: true },
+    { why: 'its folder is', pattern: 'src', path: 'src/deep/a.ts', meant: true },
+    { why: 'it is another one', pattern: 'src/a.ts', path: 'src/b.ts', meant: false },
+    {
+      why: 'it is the folder of what is named, and no folder',
+      pattern: 'src/a/b.ts',
+      path: 'src/a',
+      meant: false,
+    },
+    { why: 'its brackets are its own', pattern: 'app/x.ts', path: 'app/[id].ts', meant: false },
+    { why: 'so are its stars', pattern: 'app/x.ts', path: 'app/*', meant: false },
+    { why: 'and what looks like alternatives', pattern: 'app/a', path: 'app/{a,b}', meant: false },
+    { why: 'a star means it all the same', pattern: 'app/*.ts', path: 'app/[id].ts', meant: true },
+    { why: 'some file systems ignore case', pattern: 'README.md', path: 'readme.md', meant: true },
+    { why: 'two spellings of one name', pattern: 'caf\u00e9', path: 'cafe\u0301', meant: true },
+    { why: 'merge is a right', pattern: 'merge', path: 'merge', meant: false },
+    { why: 'a file of that name is none', pattern: './merge', path: 'merge', meant: true },
+  ])('$why: $pattern means $path: $meant', ({ pattern, path, meant }) => {
+    expect(mayMean(pattern, path)).toBe(meant);
+  });
+});
