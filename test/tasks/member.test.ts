@@ -57,6 +57,26 @@ describe('enrolment', () => {
 });
 
 describe('levels', () => {
+  test('an instance that is given nothing is let in once all know of such', () => {
+    const log = raised();
+    const guest = {
+      kind: 'register',
+      instanceId: 'guest',
+      agent: 'a',
+      capabilities: [],
+      capacity: 0,
+    } as const;
+    expect(log.code({ ...guest, life: 'l' })).toBe('MALFORMED');
+    log.ok({ kind: 'raise-level', level: 3 });
+    log.ok({ ...guest, life: 'l' });
+    log.submit('a');
+    log.ok({ kind: 'assign', assignments: [{ taskId: 'a', instanceId: 'guest' }] });
+    expect(log.task('a').phase.state).toBe('queued');
+    log.ok({ kind: 'claim', requestId: 'r', claimant: { id: 'guest', capabilities: [] }, taskId: 'a' });
+    log.ok({ kind: 'unregister', instanceId: 'guest', life: 'l', cause: 'stopped' });
+    expect(log.task('a').phase.state).toBe('queued');
+  });
+
   test('what some member may not understand is no command to anybody', () => {
     const log = new Log();
     expect(log.code({ kind: 'enrol', name: 'builder' })).toBe('MALFORMED');

@@ -87,6 +87,14 @@ describe('plan', () => {
       },
       plan: [],
     },
+    {
+      why: 'there is none for whoever takes by itself',
+      arrange: () => {
+        log.ok({ kind: 'raise-level', level: 3 });
+        log.register('w', { capacity: 0 });
+      },
+      plan: [],
+    },
     { why: 'capacity is one', arrange: () => log.register('w', { capacity: 1 }), plan: ['a→w'] },
   ])('brakes: $why', ({ arrange, plan }) => {
     log.submit('a', 'b', 'c');
