@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { SwarmError } from '../protocol/errors.ts';
+import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import { isId, type Millis } from '../protocol/ids.ts';
 import { takeCensus } from '../swarm/census.ts';
 import { type ConnectOptions, connectSwarm } from '../swarm/connect.ts';
@@ -8,6 +8,7 @@ import { locateProject, type SwarmFolder } from '../swarm/layout.ts';
 import type { Answers, ExecuteOptions, Query, Swarm } from '../swarm/port.ts';
 import type { ResultValues, TaskCommand, TaskFence, TaskSpec } from '../tasks/command.ts';
 import { isSettled, type TaskDetail, type TaskJson } from '../tasks/task.ts';
+import { workOn } from './claimed-work.ts';
 import type {
   Claim,
   ClientOptions,
@@ -21,11 +22,14 @@ import type {
 } from './client-port.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { Notices, type SwarmEvent } from './notices.ts';
-import { type Assignment, carryOut, usageOf, type Work, type WorkEnd } from './work.ts';
+import type { Work } from './work.ts';
 
 const CENSUS_TIMEOUT_MS = 1_000;
 /** Between two looks for work without any news: a task may have waited for its time to come. */
 const LOOK_AGAIN_MS = 1_000;
+
+/** The swarm gives out nothing just now. */
+const MAY_PASS: ReadonlySet<ErrorCode> = new Set(['PAUSED', 'LIMIT_EXCEEDED', 'BUDGET_EXHAUSTED']);
 
 /**
  * One program's view of a swarm: submits tasks, takes and does them, follows what happens.
@@ -104,7 +108,11 @@ export class SwarmClient implements Swarm {
     }
   }
 
-  /** Waits for a task to take, as `claim` does without an id. @throws the reason of `signal`, once that is given. */
+  /**
+   * Waits for a task to take, as `claim` does without an id; also while the swarm is paused or its budget is used up.
+   *
+   * @throws the reason of `signal`, once that is given; SwarmError NO_QUORUM, NOT_RUNNING when the swarm cannot be reached.
+   */
   async next(options: { readonly leaseMs?: Millis; readonly signal?: AbortSignal } = {}): Promise<Claim> {
     const { signal, ...wanted } = options;
     const { queue, leave } = await this.#notices.follow(signal);
@@ -124,7 +132,13 @@ export class SwarmClient implements Swarm {
   /** A look costs nothing; a claim in vain goes through the log. */
   async #claimIfReady(wanted: { readonly leaseMs?: Millis }): Promise<Claim | undefined> {
     const { counts, paused } = await this.query({ kind: 'overview' });
-    return counts.queued === 0 || paused !== null ? undefined : this.claim(wanted);
+    if (counts.queued === 0 || paused !== null) return undefined;
+    try {
+      return await this.claim(wanted);
+    } catch (error) {
+      if (error instanceof SwarmError && MAY_PASS.has(error.code)) return undefined;
+      throw error;
+    }
   }
 
   /**
@@ -134,42 +148,12 @@ export class SwarmClient implements Swarm {
    * @throws SwarmError NO_QUORUM, OUTCOME_UNKNOWN when the end could not be recorded.
    */
   async work(claim: Claim, work: Work): Promise<WorkOutcome> {
-    const { fence, leaseMs, task, taskId } = claim;
+    const { fence, leaseMs, taskId } = claim;
     const { end, lost } = await this.#keeper.keep({ kind: 'task', id: taskId, fence, leaseMs });
     try {
-      const about = {
-        ...assignmentOf(claim),
-        worker: this.name,
-        note: (text: string) => this.note(claim, text),
-      };
-      return await this.#record(
-        claim,
-        await carryOut(work, about, { signal: lost, timeoutMs: task.timeoutMs }),
-        lost,
-      );
-    } catch (error) {
-      if (!(error instanceof SwarmError) || error.code !== 'STALE_FENCE') throw error;
-      return { outcome: 'lost', reason: error.message };
+      return await workOn(this, { claim, lost, work });
     } finally {
       end();
-    }
-  }
-
-  async #record(claim: Claim, end: WorkEnd, lost: AbortSignal): Promise<WorkOutcome> {
-    switch (end.kind) {
-      case 'completed':
-        await this.complete(claim, { output: end.output, ...usageOf(end) });
-        return { outcome: 'completed', output: end.output };
-      case 'failed': {
-        const { next, output, reason } = end;
-        return {
-          outcome: 'failed',
-          reason,
-          state: await this.fail(claim, reason, { next, output, ...usageOf(end) }),
-        };
-      }
-      case 'abandoned':
-        throw lost.reason;
     }
   }
 
@@ -342,17 +326,4 @@ function newId(stem: string): string {
 
 function tasksOf(event: SwarmEvent): readonly TaskJson[] {
   return event.type === 'applied' ? event.tasks : [];
-}
-
-function assignmentOf({ fence, task, taskId }: Claim): Omit<Assignment, 'signal' | 'worker' | 'note'> {
-  const { attempts, notes, prompt, run, title } = task;
-  return {
-    taskId,
-    title,
-    prompt: prompt ?? undefined,
-    run: run ?? undefined,
-    fence,
-    attempt: attempts,
-    notes,
-  };
 }

@@ -82,6 +82,20 @@ async function renewals(client: SwarmClient, count: number, signal: AbortSignal)
   }
 }
 
+test('whoever waits for work waits through a pause and a cap, too', async () => {
+  const { gardener, owner } = await openGarden();
+  await owner.execute({ kind: 'configure', maxActive: 1 });
+  await owner.submit([{ id: 'first', prompt: 'dig' }]);
+  const first = taken(await gardener.claim());
+  await owner.submit([{ id: 'second', prompt: 'sow' }]);
+  await expect(gardener.claim()).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+  const second = gardener.next();
+  await owner.execute({ kind: 'pause', reason: 'lunch' });
+  await gardener.complete(first);
+  await owner.execute({ kind: 'resume' });
+  expect(await second).toMatchObject({ taskId: 'second' });
+});
+
 describe('work', () => {
   test('what it returns is the result of the task, and its lease lasts as long as it does', async () => {
     const { gardener, owner } = await openGarden();
