@@ -8,7 +8,7 @@ import { decodeEnvelope } from '../tasks/codec.ts';
 import type { TaskCommand } from '../tasks/command.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { toDetail, toJson } from '../tasks/task.ts';
-import { usdOf } from '../tasks/usage.ts';
+import { isBound, usdOf } from '../tasks/usage.ts';
 import { briefOf } from './brief.ts';
 import type { Answers, LogLine, Overview } from './port.ts';
 import { pack, type TaskPage, unpack, type WireQuery } from './wire.ts';
@@ -79,6 +79,7 @@ export function answerOf(
 }
 
 function overviewOf(machine: TaskMachine): Overview {
+  const { maxTokens, maxCostMicros } = machine.settings;
   return {
     paused: machine.paused ?? null,
     counts: { ...machine.counts },
@@ -87,18 +88,14 @@ function overviewOf(machine: TaskMachine): Overview {
     }),
     usage: machine.usage,
     budget: {
-      maxTokens: machine.settings.maxTokens ?? null,
-      maxCostUsd: usdOrNull(machine.settings.maxCostMicros),
+      maxTokens: isBound(maxTokens) ? maxTokens : null,
+      maxCostUsd: isBound(maxCostMicros) ? usdOf(maxCostMicros) : null,
       exhausted: machine.exhausted ?? null,
     },
     level: machine.level,
     appliedIndex: machine.appliedIndex,
     stateHash: machine.stateHash,
   };
-}
-
-function usdOrNull(micros: number | null | undefined): number | null {
-  return micros == null ? null : usdOf(micros);
 }
 
 /** Tasks from the place `from` in the order of submission. */

@@ -371,7 +371,9 @@ export interface ResultValues {
   readonly unregister: { readonly instanceId: string; readonly returned: readonly string[] };
   readonly pause: { readonly paused: true };
   readonly resume: { readonly paused: false };
-  readonly configure: UsageLimits & Readonly<Record<'maxActive' | 'attempts' | 'leaseMs', number>>;
+  /** A limit that was lifted is 0. */
+  readonly configure: Partial<Readonly<Record<'maxTokens' | 'maxCostMicros', number>>> &
+    Readonly<Record<'maxActive' | 'attempts' | 'leaseMs', number>>;
   readonly reserve: ReservationFence & { readonly leaseMs: number };
   readonly 'release-reservation': ReservationFence;
   readonly 'expire-reservation': ReservationFence;

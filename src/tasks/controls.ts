@@ -1,7 +1,7 @@
 import { swarmExhaustion, tellExhaustion } from './budget.ts';
 import { accept, type Change } from './change.ts';
 import type { ConfigureCommand, PauseCommand, TaskResult } from './command.ts';
-import { limitsOf } from './usage.ts';
+import type { Settings } from './state.ts';
 
 /** The brakes. */
 
@@ -28,11 +28,22 @@ export function configure(change: Change, command: ConfigureCommand): TaskResult
     maxActive: command.maxActive ?? maxActive,
     attempts: command.attempts ?? attempts,
     leaseMs: command.leaseMs ?? leaseMs,
-    ...limitsOf(state.settings),
-    ...limitsOf(command),
+    ...limitsAfter(state.settings, command),
   };
   hash.value(state.settings);
   events.push({ type: 'configured' });
   tellExhaustion(change, before);
   return accept(state.settings);
+}
+
+/** A state knows no null: a limit that was lifted is 0. */
+function limitsAfter(
+  before: Settings,
+  command: ConfigureCommand,
+): Pick<Settings, 'maxTokens' | 'maxCostMicros'> {
+  const { maxTokens = before.maxTokens, maxCostMicros = before.maxCostMicros } = command;
+  return {
+    ...(maxTokens === undefined ? {} : { maxTokens: maxTokens ?? 0 }),
+    ...(maxCostMicros === undefined ? {} : { maxCostMicros: maxCostMicros ?? 0 }),
+  };
 }

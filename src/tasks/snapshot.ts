@@ -169,7 +169,7 @@ export class ImageReader {
     Object.assign(this.#state, {
       nextOrder,
       paused,
-      settings: limitsAgain(settings),
+      settings,
       level,
       ...(usage === undefined ? {} : { usage }),
     });
@@ -229,15 +229,6 @@ function withUndefined(value: unknown): unknown {
     else if (typeof field === 'object') withUndefined(field);
   }
   return value;
-}
-
-/** A limit that was lifted is null, the one in a state, and came as nil. */
-function limitsAgain(settings: Settings): Settings {
-  return {
-    ...settings,
-    ...('maxTokens' in settings ? { maxTokens: settings.maxTokens ?? null } : {}),
-    ...('maxCostMicros' in settings ? { maxCostMicros: settings.maxCostMicros ?? null } : {}),
-  };
 }
 
 function damaged(what: string): SwarmError {

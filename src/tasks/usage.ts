@@ -11,7 +11,7 @@ export interface Usage {
   readonly costMicros: number;
 }
 
-/** How much may be used up. What is absent or null is not bounded. */
+/** How much may be used up. What is absent, null or 0 is not bounded. */
 export interface UsageLimits {
   readonly maxTokens?: number | null;
   readonly maxCostMicros?: number | null;
@@ -42,7 +42,7 @@ export function tokensOf({ inputTokens, outputTokens, cacheReadTokens, cacheWrit
   return inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens;
 }
 
-/** Those that somebody has spoken of: null says that there is none, which is not the same as silence. */
+/** Those of which something is said: null says that there is no limit any more, which is not the same as silence. */
 export function limitsOf({ maxTokens, maxCostMicros }: UsageLimits): UsageLimits {
   return {
     ...(maxTokens === undefined ? {} : { maxTokens }),
@@ -70,13 +70,17 @@ export function furthest(one: Usage, other: Usage): Usage {
 
 /** Which limit is reached, in words; undefined while there is something left. */
 export function exhaustion(usage: Usage, { maxTokens, maxCostMicros }: UsageLimits): string | undefined {
-  if (maxTokens != null && tokensOf(usage) >= maxTokens) {
+  if (isBound(maxTokens) && tokensOf(usage) >= maxTokens) {
     return `${tokensOf(usage)} of ${maxTokens} tokens are used up`;
   }
-  if (maxCostMicros != null && usage.costMicros >= maxCostMicros) {
+  if (isBound(maxCostMicros) && usage.costMicros >= maxCostMicros) {
     return `${usdText(usage.costMicros)} of ${usdText(maxCostMicros)} are spent`;
   }
   return undefined;
+}
+
+export function isBound(limit: number | null | undefined): limit is number {
+  return limit != null && limit > 0;
 }
 
 /** `$1.50`; four digits below a dollar, where cents would hide most of it. */

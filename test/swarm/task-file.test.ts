@@ -235,7 +235,7 @@ describe('syntax', () => {
 describe('one task', () => {
   const duration = 'give seconds (`90`) or a number with ms, s, m or h (`5m`), above 0 and up to 7 days';
   const keys =
-    '`id`, `title`, `prompt`, `run`, `requires`, `priority`, `dependsOn`, `timeout`, `retries`, `env`';
+    '`id`, `title`, `prompt`, `run`, `requires`, `priority`, `dependsOn`, `timeout`, `retries`, `env`, `model`, `maxTurns`, `maxTokens`, `maxCostUsd`';
 
   test.each([
     {

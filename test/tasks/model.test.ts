@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { SessionStamp, TaskCommand, TaskResult } from '../../src/tasks/command.ts';
+import { LATEST_LEVEL } from '../../src/tasks/member.ts';
 import { parseCommand } from '../../src/tasks/schema.ts';
 import { leaseOf } from '../../src/tasks/task.ts';
+import { NO_USAGE } from '../../src/tasks/usage.ts';
 import { bytesOf, iterated, Log, replay, restored } from './log.ts';
 import { Model } from './model.ts';
 import { IDS, type Step, step } from './steps.ts';
@@ -17,6 +19,10 @@ class Run {
   readonly model = new Model();
   readonly #sent: Sent[] = [];
   readonly #sequences = new Map<string, number>();
+
+  constructor() {
+    this.send({ kind: 'raise-level', level: LATEST_LEVEL });
+  }
 
   take(next: Step): void {
     if (next.do === 'wait') this.log.at += next.ms;
@@ -42,7 +48,7 @@ class Run {
   }
 
   /** Mostly about a task that somebody holds: stale fences meet it as well as valid ones. */
-  #workCommand({ kind: name, pick, fence, back }: Extract<Step, { do: 'work' }>) {
+  #workCommand({ kind: name, pick, fence, back, spent }: Extract<Step, { do: 'work' }>) {
     const held = [...this.model.leases.keys()];
     const taskId = held[pick % Math.max(held.length, 1)] ?? IDS[pick % IDS.length] ?? 'a';
     const record = this.log.machine.tasks.get(taskId);
@@ -50,11 +56,21 @@ class Run {
     const current = lease?.fence ?? record?.last?.fence ?? 1;
     const presented = fence === 'current' ? current : Math.max(1, this.log.index - back);
     const base = { taskId, fence: presented };
+    // An attempt's meter only goes forward; a command without it says nothing of usage.
+    const meter = this.model.meterOf(base) + (spent ?? 0);
+    const usage = { ...NO_USAGE, inputTokens: meter };
+    const measured = spent === undefined ? {} : { usage };
     switch (name) {
       case 'note':
         return { kind: 'note' as const, ...base, text: 'so far' };
       case 'fail':
-        return { kind: 'fail' as const, ...base, reason: 'broke' };
+        return { kind: 'fail' as const, ...base, reason: 'broke', ...measured };
+      case 'save-turn': {
+        const turn = 1 + (back % 6);
+        return { kind: 'save-turn' as const, ...base, turn, usage, state: Uint8Array.of(pick, back) };
+      }
+      case 'progress':
+        return { kind: 'progress' as const, ...base, text: 'thinking' };
       case 'expire':
         return {
           kind: 'expire' as const,
@@ -72,7 +88,9 @@ class Run {
           task: base,
         };
       default:
-        return { kind: name as 'start' | 'complete' | 'release', ...base };
+        return name === 'start'
+          ? { kind: name, ...base }
+          : { kind: name as 'complete' | 'release', ...base, ...measured };
     }
   }
 
@@ -96,7 +114,7 @@ class Run {
   /** Whatever happened, with people's help every task can still be completed. */
   finish(): void {
     this.send({ kind: 'resume' });
-    this.send({ kind: 'configure', maxActive: 100 });
+    this.send({ kind: 'configure', maxActive: 100, maxTokens: null });
     for (const taskId of this.log.machine.tasks.keys()) {
       this.send({ kind: 'approve', taskId, by: 'ann' });
       this.send({ kind: 'retry', taskId });

@@ -3,6 +3,7 @@ import type { ResultValues, TaskCommand, TaskResult } from '../../src/tasks/comm
 import type { TaskMachine } from '../../src/tasks/machine.ts';
 import { leaseOf, type TaskRecord } from '../../src/tasks/task.ts';
 import { TaskIndex } from '../../src/tasks/task-index.ts';
+import { Spending } from './spending.ts';
 
 /**
  * What clients may conclude from the answers alone, in the plainest form: who holds which lease, what
@@ -15,8 +16,18 @@ export class Model {
   readonly #ended = new Map<string, string>();
   readonly #keys = new Map<string, readonly string[]>();
   readonly #dependsOn = new Map<string, readonly string[]>();
+  readonly #spending = new Spending();
+
+  /** How far the meter of the attempt under a fence stands. */
+  meterOf(task: { readonly taskId: string; readonly fence: number }): number {
+    return this.#spending.meterOf(task);
+  }
 
   observe(command: TaskCommand, result: TaskResult, index: number): void {
+    const isHeld =
+      'taskId' in command && 'fence' in command && this.leases.get(command.taskId) === command.fence;
+    // A retry of an end is answered again under a fence that has ended: it says nothing new.
+    if (isHeld || !('fence' in command)) this.#spending.observe(command, result);
     switch (command.kind) {
       case 'submit':
         return this.#submitted(command, result);
@@ -38,6 +49,8 @@ export class Model {
         return this.#returned(command, valueIn<'register'>(result)?.returned ?? []);
       case 'start':
       case 'note':
+      case 'save-turn':
+      case 'progress':
       case 'complete':
       case 'fail':
       case 'release':
@@ -71,6 +84,7 @@ export class Model {
     expect(this.completed.has(id), `${id} was not completed before`).toBe(false);
     const unmet = (this.#dependsOn.get(id) ?? []).filter((on) => !this.completed.has(on));
     expect(unmet, `all that ${id} depends on is completed`).toEqual([]);
+    this.#spending.checkGrant(id);
     this.leases.set(id, fence);
   }
 
@@ -82,7 +96,8 @@ export class Model {
     expect(expectedCodes(command, { isValid, isRetry }), `${kind} of ${taskId} under ${fence}`).toContain(
       code,
     );
-    if (!isValid || !result.ok || kind === 'start' || kind === 'note') return;
+    if (!isValid || !result.ok || GOES_ON.has(kind)) return;
+    if (kind === 'save-turn' && valueIn<'save-turn'>(result)?.state === 'running') return;
     this.#end(taskId, kind);
     if (kind === 'complete') this.completed.add(taskId);
   }
@@ -99,6 +114,7 @@ export class Model {
    * its records: looked at one by one, or put in anew.
    */
   check(machine: TaskMachine, at: number): void {
+    this.#spending.check(machine);
     const { tasks } = machine;
     const records = [...tasks.values()];
     const leases = records.flatMap(
@@ -154,6 +170,8 @@ function isWronglyBlocked(tasks: ReadonlyMap<string, TaskRecord>, { phase, spec 
   const isBlocked = spec.dependsOn.some((on) => BAD.has(tasks.get(on)?.phase.state ?? 'missing'));
   return isBlocked ? phase.state === 'queued' : phase.state === 'blocked';
 }
+
+const GOES_ON = new Set<TaskCommand['kind']>(['start', 'note', 'progress']);
 
 const BAD = new Set(['failed', 'cancelled', 'blocked']);
 

@@ -13,7 +13,13 @@ const capabilities = fc.constantFrom<string[][]>([], ['x'], ['y'], ['x', 'y'], [
 const kind = <K extends TaskCommand['kind']>(name: K) => fc.constant(name);
 
 const spec = fc.record(
-  { id, dependsOn: few(id), requires: few(fc.constantFrom('x', 'y')), retries: fc.nat(2) },
+  {
+    id,
+    dependsOn: few(id),
+    requires: few(fc.constantFrom('x', 'y')),
+    retries: fc.nat(2),
+    maxTokens: fc.integer({ min: 1, max: 60 }),
+  },
   { requiredKeys: ['id'] },
 );
 
@@ -71,6 +77,10 @@ const rare = fc.oneof(
   fc.record({ kind: kind('resume') }),
   fc.record({ kind: kind('resume') }),
   fc.record({ kind: kind('configure'), maxActive: fc.integer({ min: 1, max: 8 }) }),
+  fc.record({
+    kind: kind('configure'),
+    maxTokens: fc.oneof(fc.integer({ min: 1, max: 400 }), fc.constant(null)),
+  }),
 );
 
 /** Commands that need no fence. */
@@ -91,6 +101,7 @@ const fencedKind = fc.oneof(
       ...(['start', 'note', 'fail', 'release', 'expire', 'reserve', 'renew'] as const),
     ),
   },
+  { weight: 5, arbitrary: fc.constantFrom('save-turn' as const, 'save-turn' as const, 'progress' as const) },
 );
 
 /** What happens next in a run. A worker presents the fence of the task's lease, or one of `back` entries ago. */
@@ -111,6 +122,8 @@ export const step = fc.oneof(
       pick: fc.nat(20),
       fence: fc.constantFrom('current' as const, 'current' as const, 'earlier' as const),
       back: fc.nat(30),
+      /** How much further the attempt's meter stands; undefined: it says nothing of it. */
+      spent: fc.option(fc.nat(12), { nil: undefined }),
     }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('plan' as const) }) },

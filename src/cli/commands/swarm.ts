@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { hasLimits, type UsageLimits, usdText } from '../../tasks/usage.ts';
+import { hasLimits, isBound, type UsageLimits, usdText } from '../../tasks/usage.ts';
 import { type BudgetOptions, budgetOf, budgetOptions } from '../executor-options.ts';
 import { dirOption, type ReachOptions, timeoutOption } from '../options.ts';
 import { printLine, withSwarm } from '../reach.ts';
@@ -62,8 +62,8 @@ function budgetCommand(): Command {
 
 function budgetWords({ maxTokens, maxCostMicros }: UsageLimits): string {
   const words = [
-    ...(maxTokens == null ? [] : [`${maxTokens} tokens`]),
-    ...(maxCostMicros == null ? [] : [usdText(maxCostMicros)]),
+    ...(isBound(maxTokens) ? [`${maxTokens} tokens`] : []),
+    ...(isBound(maxCostMicros) ? [usdText(maxCostMicros)] : []),
   ];
   return words.length === 0 ? 'none' : words.join(' and ');
 }

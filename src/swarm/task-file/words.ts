@@ -22,7 +22,7 @@ export function suggestion(word: string, known: readonly string[]): string {
     : `known: ${shown}`;
 }
 
-const MAX_CHOICES = 12;
+const MAX_CHOICES = 16;
 
 /** Longer words are not compared: the cost is the product of two lengths. */
 const MAX_COMPARED_CHARS = 100;
