@@ -6,7 +6,10 @@ import type { Executor } from './port.ts';
 /** Loaded only where they are used: an SDK costs every command its start. */
 const FACTORIES: Readonly<Partial<Record<ExecutorName, () => Promise<Executor>>>> = {
   command: async () => commandExecutor,
-  // claude: async () => (await import('./claude/executor.ts')).claudeExecutor,
+  claude: async () => {
+    const { createClaudeExecutor } = await import('./claude.ts');
+    return createClaudeExecutor({ environment: process.env });
+  },
   'claude-code': async () => {
     const { createClaudeCodeExecutor } = await import('./claude-code.ts');
     return createClaudeCodeExecutor({ environment: process.env });
