@@ -8,7 +8,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 try {
   // A person waits for every hook: the commands take longer to load than it may take.
-  if (process.argv[2] === 'hook') await (await import('../claude-code/main.ts')).answerHook();
+  if (process.argv.slice(2).join(' ') === 'hook') await (await import('../claude-code/main.ts')).answerHook();
   const { createProgram } = await import('./program.ts');
   await createProgram().parseAsync(process.argv);
 } catch (error) {

@@ -1,5 +1,6 @@
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -8,7 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isId, type Millis } from '../protocol/ids.ts';
 import { isCode, isMissing, writeWhole } from './files.ts';
 
@@ -113,8 +114,9 @@ export interface Subagent {
   readonly call?: AgentCall;
 }
 
-export function noteCall(folder: SessionFolder, call: AgentCall): void {
-  writeWhole(join(folder.calls, `${fileNameOf(call.toolUseId)}.json`), JSON.stringify(call), 0o600);
+/** False when it was noted before: two of one hook may be installed. */
+export function noteCall(folder: SessionFolder, call: AgentCall): boolean {
+  return writeNew(join(folder.calls, `${fileNameOf(call.toolUseId)}.json`), JSON.stringify(call));
 }
 
 export function forgetCall(folder: SessionFolder, toolUseId: string): void {
@@ -138,10 +140,19 @@ export function takeCall(folder: SessionFolder, agentType: string): AgentCall | 
   return undefined;
 }
 
-export function noteSubagent(folder: SessionFolder, subagent: Subagent): void {
+/** A subagent is at work from now on. False when that was said before. */
+export function beginSubagent(folder: SessionFolder, subagent: Subagent): boolean {
   const file = `${fileNameOf(subagent.agentId)}.json`;
-  rmSync(join(folder.ended, file), { force: true });
-  writeWhole(join(folder.agents, file), JSON.stringify(subagent), 0o600);
+  const isNew = writeNew(join(folder.agents, file), JSON.stringify(subagent));
+  // It may have been at work before, and go on now.
+  if (isNew) rmSync(join(folder.ended, file), { force: true });
+  return isNew;
+}
+
+/** More is known of one that is at work. */
+export function noteSubagent(folder: SessionFolder, subagent: Subagent): void {
+  const file = join(folder.agents, `${fileNameOf(subagent.agentId)}.json`);
+  if (existsSync(file)) writeWhole(file, JSON.stringify(subagent), 0o600);
 }
 
 export function findSubagent(folder: SessionFolder, agentId: string): Subagent | undefined {
@@ -208,7 +219,9 @@ export function offerOnce(folder: SessionFolder, teammate: string, taskId: strin
 /** What is left of a session that has ended: up to where it knows the log, in case that it is resumed. */
 export function forgetSession(folder: SessionFolder): void {
   for (const path of [folder.agents, folder.ended, folder.calls, folder.offered]) {
-    rmSync(path, { recursive: true, force: true });
+    if (!existsSync(path)) continue;
+    // Not the folder: somebody watches it.
+    for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true });
   }
 }
 
@@ -217,6 +230,22 @@ function listFiles(folder: string): readonly string[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
     .map((name) => join(folder, name));
+}
+
+/** Whole or not at all, and only once. */
+function writeNew(path: string, text: string): boolean {
+  const draft = `${path}.${process.pid}.draft`;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  writeFileSync(draft, text, { mode: 0o600 });
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if (!isCode(error, 'EEXIST')) throw error;
+    return false;
+  } finally {
+    rmSync(draft, { force: true });
+  }
 }
 
 function modifiedAt(path: string): number {

@@ -84,6 +84,18 @@ describe('the hooks of an agent’s definition', () => {
     expect(notes(play).slice(1)).toEqual(['post start an election false']);
   });
 
+  test('run once, also where the hook is installed twice', async () => {
+    const play = await withAgent(NOTES);
+    await startSwarm(play);
+    const twice = (event: typeof CALL) => Promise.all([play.hook(event), play.hook(event)]);
+    for (const event of [ofAgent(CALL), startOf('SubagentStart'), startOf('SubagentStop')])
+      await twice(event);
+    expect(notes(play)).toEqual([
+      'pre start an election (builder, leader raft-manager-1)',
+      'post start an election true',
+    ]);
+  });
+
   test('a failing pre keeps it from starting, and says why', async () => {
     const play = await withAgent("  pre: 'echo no quorum here >&2; exit 3'\n");
     await startSwarm(play);
@@ -113,6 +125,8 @@ describe('the hooks of an agent’s definition', () => {
     const play = await withAgent(NOTES);
     expect(await play.hook(ofAgent(CALL))).toMatchObject({ exitCode: 0 });
     expect(notes(play)).toEqual(['pre start an election (builder, leader )']);
+    // What it has to remember is none of git's business.
+    expect(play.read('.raft-manager/.gitignore')).toBe('*\n');
   });
 });
 

@@ -1,4 +1,5 @@
 import { endSubagent, forgetCall, listSubagents, noteCall } from '../../swarm/claude-session.ts';
+import { prepareStateFolder } from '../../swarm/layout.ts';
 import { fileWithHooks } from '../agent-file.ts';
 import { type Answer, NOTHING } from '../answer.ts';
 import { type HookInput, textOf } from '../input.ts';
@@ -10,7 +11,8 @@ export async function beforeAgentCall(input: HookInput, session: Session): Promi
   const { agentType, task } = callOf(input);
   const file = fileWithHooks(agentType, session);
   if (file === undefined && !session.hasState) return NOTHING;
-  noteCall(session.folder, { toolUseId: input.toolUseId, agentType, task });
+  if (!session.hasState) prepareStateFolder(session.project.state);
+  if (!noteCall(session.folder, { toolUseId: input.toolUseId, agentType, task })) return NOTHING;
   if (file === undefined) return NOTHING;
   const { runAgentHook } = await import('../agent-hooks.ts');
   const outcome = await runAgentHook({ phase: 'pre', agentType, file, task }, input, session);

@@ -1,4 +1,10 @@
-import { noteSubagent, type Subagent, subagentName, takeCall } from '../../swarm/claude-session.ts';
+import {
+  beginSubagent,
+  noteSubagent,
+  type Subagent,
+  subagentName,
+  takeCall,
+} from '../../swarm/claude-session.ts';
 import { type Answer, NOTHING } from '../answer.ts';
 import type { HookInput } from '../input.ts';
 import type { NodeTalk } from '../node-link.ts';
@@ -9,10 +15,11 @@ import { coordinatorLine, heldLine, readyLine, reservedLine } from '../words.ts'
 export async function onSubagentStart(input: HookInput, session: Session): Promise<Answer> {
   const { agentId, agentType } = input;
   if (agentId === undefined || agentType === undefined || !session.hasState) return NOTHING;
-  const call = takeCall(session.folder, agentType);
   const name = subagentName(agentType, agentId);
-  const known: Subagent = { agentId, agentType, name, ...(call === undefined ? {} : { call }) };
   // Before anything can go wrong: its end must find it.
+  if (!beginSubagent(session.folder, { agentId, agentType, name })) return NOTHING;
+  const call = takeCall(session.folder, agentType);
+  const known: Subagent = { agentId, agentType, name, ...(call === undefined ? {} : { call }) };
   noteSubagent(session.folder, known);
   return session.talk(GLANCE, async (node) => {
     const [memberId, brief] = await Promise.all([
