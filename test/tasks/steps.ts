@@ -77,11 +77,13 @@ const rare = fc.oneof(
   fc.record({ kind: kind('resume') }),
   fc.record({ kind: kind('resume') }),
   fc.record({ kind: kind('configure'), maxActive: fc.integer({ min: 1, max: 8 }) }),
-  fc.record({
-    kind: kind('configure'),
-    maxTokens: fc.oneof(fc.integer({ min: 1, max: 400 }), fc.constant(null)),
-  }),
 );
+
+/** Little more than one attempt uses up, so that it does run out. */
+const budget = fc.record({
+  kind: kind('configure'),
+  maxTokens: fc.oneof(fc.integer({ min: 1, max: 60 }), fc.constant(null)),
+});
 
 /** Commands that need no fence. */
 const command = fc.oneof(
@@ -90,6 +92,7 @@ const command = fc.oneof(
   { weight: 1, arbitrary: assign },
   { weight: 2, arbitrary: register },
   { weight: 3, arbitrary: rare },
+  { weight: 1, arbitrary: budget },
 );
 
 /** Completions are what most of the others must not undo. */
