@@ -3,7 +3,7 @@
 //
 //   lib/cli/main.js   the command line with the MCP server
 //   lib/cli/hook.js   what answers hooks: small, because reading the other one takes longer than a hook may
-import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -48,6 +48,7 @@ const common = {
     js: "import{createRequire as raftManagerRequires}from'node:module';const require=raftManagerRequires(import.meta.url);",
   },
   logLevel: 'warning',
+  metafile: true,
 };
 
 rmSync(plugin, { recursive: true, force: true });
@@ -62,8 +63,8 @@ const { name, ...rest } = JSON.parse(readFileSync(manifest, 'utf8'));
 writeFileSync(manifest, `${JSON.stringify({ name, version, ...rest }, undefined, 2)}\n`);
 writeFileSync(join(plugin, 'lib', 'package.json'), '{ "type": "module" }\n');
 
-await build({ ...common, entryPoints: { main: 'src/cli/main.ts' }, outdir: lib });
-await build({
+const command = await build({ ...common, entryPoints: { main: 'src/cli/main.ts' }, outdir: lib });
+const hook = await build({
   ...common,
   stdin: {
     contents: "import { answerHook } from './src/claude-code/main.ts';\nawait answerHook();\n",
@@ -76,3 +77,22 @@ await build({
   chunkNames: 'hook-[name]-[hash]',
   outdir: lib,
 });
+
+/** Folders of the packages that went into a bundle. */
+function packagesIn({ metafile }) {
+  const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
+  return Object.keys(metafile.inputs).flatMap((path) => folder.exec(path)?.[0] ?? []);
+}
+
+// What was bundled may be passed on under its own terms, which ask to be passed on with it.
+const notices = [...new Set([...packagesIn(command), ...packagesIn(hook)])].sort().map((folder) => {
+  const {
+    name: who,
+    version: which,
+    license,
+  } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+  const file = readdirSync(join(root, folder)).find((one) => /^(licen[cs]e|copying)/i.test(one));
+  const text = file === undefined ? '' : readFileSync(join(root, folder, file), 'utf8').trim();
+  return `${who} ${which}: ${license}\n\n${text}\n`;
+});
+writeFileSync(join(plugin, 'lib', 'LICENSES.txt'), notices.join(`\n${'-'.repeat(80)}\n\n`));

@@ -124,6 +124,15 @@ test('the plugin works from any folder, with nothing but Node', async () => {
   expect(await run(`"${root}/bin/raft-manager" down`)).toMatchObject({ exitCode: 0 });
 });
 
+test('what was bundled brings its terms', () => {
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const notices = readFileSync(join(built, 'lib/LICENSES.txt'), 'utf8');
+  for (const name of ['ws', 'zod', 'yaml', 'execa']) {
+    expect(Object.keys(dependencies)).toContain(name);
+    expect(notices).toMatch(new RegExp(`^${name} \\d+\\.`, 'm'));
+  }
+});
+
 test('the agents of the plugin are those of the package, and their hooks are trusted', async () => {
   const { hook, root } = installPlugin();
   const agents = readdirSync(join(ROOT, 'agents'));
