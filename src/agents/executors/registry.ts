@@ -4,7 +4,7 @@ import type { ExecutorName } from './names.ts';
 import type { Executor } from './port.ts';
 
 /** Loaded only where they are used: an SDK costs every command its start. */
-const FACTORIES: Readonly<Partial<Record<ExecutorName, () => Promise<Executor>>>> = {
+const FACTORIES: Readonly<Record<ExecutorName, () => Promise<Executor>>> = {
   command: async () => commandExecutor,
   claude: async () => {
     const { createClaudeExecutor } = await import('./claude.ts');
@@ -16,14 +16,9 @@ const FACTORIES: Readonly<Partial<Record<ExecutorName, () => Promise<Executor>>>
   },
 };
 
-/**
- * The executor of that name. One that does prompts leaves tasks with a `run` to the shell.
- *
- * @throws SwarmError BAD_INPUT
- */
+/** The executor of that name. One that does prompts leaves tasks with a `run` to the shell. */
 export async function createExecutor(name: ExecutorName): Promise<Executor> {
-  const executor = await FACTORIES[name]?.();
-  if (executor === undefined) throw new SwarmError('BAD_INPUT', `this release has no executor ${name}`);
+  const executor = await FACTORIES[name]();
   return executor === commandExecutor ? executor : withShell(executor);
 }
 
