@@ -8,6 +8,13 @@ import { type Claim, createSwarm, type SwarmClient, type WorkOutcome, type WorkR
 
 const MODEL = process.env.ANTHROPIC_MODEL ?? 'claude-haiku-4-5';
 
+const SYSTEM: Anthropic.TextBlockParam[] = [
+  {
+    type: 'text',
+    text: 'Do every task of the swarm, one after the other, until nothing is left. Then say in one line what you did.',
+  },
+];
+
 const TOOLS: Anthropic.Tool[] = [
   {
     name: 'next_task',
@@ -80,19 +87,10 @@ class TaskDesk {
 
 /** Lets the model work until it has nothing more to call. */
 async function converse(anthropic: Anthropic, desk: TaskDesk): Promise<string> {
-  const messages: Anthropic.MessageParam[] = [
-    {
-      role: 'user',
-      content: 'Do every task of the swarm, one after the other. Then say in a line what you did.',
-    },
-  ];
+  const messages: Anthropic.MessageParam[] = [{ role: 'user', content: 'Begin.' }];
   for (;;) {
-    const answer = await anthropic.messages.create({
-      model: MODEL,
-      max_tokens: 1024,
-      tools: TOOLS,
-      messages,
-    });
+    const request = { model: MODEL, max_tokens: 1024, system: SYSTEM, tools: TOOLS, messages };
+    const answer = await anthropic.messages.stream(request).finalMessage();
     messages.push({ role: 'assistant', content: answer.content });
     const results: Anthropic.ToolResultBlockParam[] = [];
     for (const block of answer.content) {

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
+import { says, use, wants } from '../claude-api/script.ts';
+import { type Step, startClaudeApi } from '../claude-api/server.ts';
 import { ROOT } from './harness.ts';
-import { latestWords, openModel } from './model-by-rule.ts';
 
 /** Runs an example as its first lines say, but for the package runner; afterwards nothing may be left of it. */
 async function runExample(name: string, env: NodeJS.ProcessEnv = {}) {
@@ -53,16 +54,19 @@ test('custom-executor: scripts go to one instance, prompts to the one that does 
   ]);
 });
 
+/** What the model does next, by what it has heard last. */
+const rule: Step = ({ body }) => {
+  const heard = JSON.stringify(body.messages.at(-1));
+  if (heard.includes('task rhyme')) return wants(use('finish_task', { result: 'craft' }));
+  if (heard.includes('task sum')) return wants(use('give_up_task', { reason: 'no abacus' }));
+  if (heard.includes('nothing is left')) return says('I rhymed, and could not reckon.');
+  return wants(use('next_task', {}));
+};
+
 test('anthropic-tool-loop: the model takes every task and hands in what came of it', async () => {
-  const model = await openModel((conversation) => {
-    const heard = latestWords(conversation);
-    if (heard.includes('task rhyme')) return { tool: 'finish_task', input: { result: 'craft' } };
-    if (heard.includes('task sum')) return { tool: 'give_up_task', input: { reason: 'no abacus' } };
-    if (heard.includes('nothing is left')) return 'I rhymed, and could not reckon.';
-    return { tool: 'next_task', input: {} };
-  });
+  const api = await startClaudeApi(Array.from({ length: 6 }, () => rule));
   const { lines, ...end } = await runExample('anthropic-tool-loop', {
-    ANTHROPIC_BASE_URL: model.url,
+    ANTHROPIC_BASE_URL: api.url,
     ANTHROPIC_API_KEY: 'a key that is none',
   });
   expect(end).toEqual(WELL);
@@ -71,9 +75,5 @@ test('anthropic-tool-loop: the model takes every task and hands in what came of 
     'rhyme completed: craft',
     'sum failed: no abacus',
   ]);
-  expect(model.asked[0]?.tools?.map(({ name }) => name)).toEqual([
-    'next_task',
-    'finish_task',
-    'give_up_task',
-  ]);
+  expect({ faults: api.faults, stepsLeft: api.stepsLeft }).toEqual({ faults: [], stepsLeft: 0 });
 });
