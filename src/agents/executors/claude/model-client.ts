@@ -66,8 +66,12 @@ export class ModelClient {
       signal: AbortSignal.any([signal, idle.signal]),
     });
     let stage: 'refused' | 'begun' = 'refused';
+    let begun: Message | undefined;
     stream.on('connect', () => {
       stage = 'begun';
+    });
+    stream.on('streamEvent', (_event, message) => {
+      begun = message;
     });
     stream.on('text', onText);
     stream.on('thinking', onText);
@@ -82,7 +86,6 @@ export class ModelClient {
     } catch (error) {
       signal.throwIfAborted();
       const failure = idle.signal.aborted ? silenceAfter(idleTimeoutMs) : failureOf(error);
-      const begun = stream.currentMessage;
       return { kind: 'failed', failure, usage: begun && turnUsageOf(begun), stage };
     } finally {
       clearTimeout(timer);

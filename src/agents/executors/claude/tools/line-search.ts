@@ -43,11 +43,20 @@ export class LineSearch {
       this.#script.runInContext(this.#world, { timeout: MAX_STALL_MS });
       return true;
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
-        return false;
+      if (isTimeout(error)) return false;
       throw error;
     }
   }
+}
+
+/** It comes from another realm, whose errors are not instances of ours. */
+function isTimeout(error: unknown): boolean {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
+  );
 }
 
 interface Collected {
