@@ -1,9 +1,9 @@
 import Anthropic from '@anthropic-ai/sdk';
 import type { Message, MessageParam, Tool } from '@anthropic-ai/sdk/resources/messages';
 import { accountOf } from './credentials.ts';
-import { thinksAdaptively } from './models.ts';
+import { type TurnUsage, thinksAdaptively } from './models.ts';
 import { type Failure, failureOf, silenceAfter } from './outcomes.ts';
-import { type TurnUsage, turnUsageOf } from './turn-usage.ts';
+import { turnUsageOf } from './turn-usage.ts';
 
 export interface ModelClientOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;

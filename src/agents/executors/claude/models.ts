@@ -1,5 +1,4 @@
 import type { AgentDefinition } from '../../definition.ts';
-import type { TurnUsage } from './turn-usage.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -10,6 +9,16 @@ interface Rates {
   /** Into the cache for five minutes, which is all that we ask for. */
   readonly cacheWrite: number;
   readonly cacheRead: number;
+}
+
+/** What one request has used up. */
+export interface TurnUsage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheWriteTokens: number;
+  /** The request was bound to be worked on in the United States, which has its price. */
+  readonly isUsOnly: boolean;
 }
 
 interface KnownModel {

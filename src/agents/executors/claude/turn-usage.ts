@@ -1,16 +1,6 @@
 import type { Message } from '@anthropic-ai/sdk/resources/messages';
 import { addUsage, type Usage } from '../../../tasks/usage.ts';
-import { costOf } from './models.ts';
-
-/** What one request has used up. */
-export interface TurnUsage {
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly cacheReadTokens: number;
-  readonly cacheWriteTokens: number;
-  /** The request was bound to be worked on in the United States, which has its price. */
-  readonly isUsOnly: boolean;
-}
+import { costOf, type TurnUsage } from './models.ts';
 
 /** Of a message that is complete, or has come as far as it has: then what it has told so far. */
 export function turnUsageOf({ usage }: Pick<Message, 'usage'>): TurnUsage {

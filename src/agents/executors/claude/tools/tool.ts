@@ -9,7 +9,7 @@ export type ToolOutcome =
   | { readonly kind: 'refused'; readonly text: string };
 
 /** One call, as far as the tools care. */
-export interface ToolCall {
+interface ToolCall {
   /** Names the call within its task: the same when a turn that was lost is done again. */
   readonly key: string;
   /** Aborted when the work must end at once: nothing may be changed from then on. */
