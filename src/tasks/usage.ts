@@ -85,7 +85,7 @@ export function isBound(limit: number | null | undefined): limit is number {
 
 /** `$1.50`; four digits below a dollar, where cents would hide most of it. */
 export function usdText(micros: number): string {
-  return `$${usdOf(micros).toFixed(micros < MICROS_PER_USD ? 4 : 2)}`;
+  return `$${usdOf(micros).toFixed(micros > 0 && micros < MICROS_PER_USD ? 4 : 2)}`;
 }
 
 /** One order of fields, wherever a usage was made: it is folded into hashes. */

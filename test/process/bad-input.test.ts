@@ -82,6 +82,21 @@ describe('options that cannot be met', () => {
       told: /'abacus' is invalid\. Allowed choices are command, claude, claude-code/,
     },
     {
+      why: 'a budget of nothing',
+      args: ['--budget-usd', '0'],
+      told: /'--budget-usd <amount>' argument '0' is invalid\. expected an amount of dollars/,
+    },
+    {
+      why: 'a model that is an option',
+      args: ['--model', '--help-me'],
+      told: /'--model <model>' argument '--help-me' is invalid/,
+    },
+    {
+      why: 'an executor without its key',
+      args: ['--executor', 'claude'],
+      told: /set ANTHROPIC_API_KEY/,
+    },
+    {
       why: 'an agent file without name',
       args: ['--agent-file', 'nameless.md'],
       told: /nameless\.md:2:1: an agent needs a `name`.*; add `name: …`/,
