@@ -4,6 +4,7 @@ import { agentsCommand } from './commands/agents.ts';
 import { downCommand } from './commands/down.ts';
 import { hooksCommand } from './commands/hooks.ts';
 import { logCommand } from './commands/log.ts';
+import { mcpCommand } from './commands/mcp.ts';
 import { membersCommand } from './commands/members.ts';
 import { nodeCommand } from './commands/node.ts';
 import { releaseCommand, reserveCommand } from './commands/reserve.ts';
@@ -51,6 +52,7 @@ Exit codes: 0 ok, 1 the work failed, 2 the input or usage is wrong, 3 no quorum 
     transferCommand(),
     agentsCommand(),
     hooksCommand(),
+    mcpCommand(),
   ]) {
     program.addCommand(command);
   }
