@@ -102,10 +102,16 @@ export class BlobStore {
     }
   }
 
+  /** Somebody has named it: from now on it is kept only as long as that is so. */
+  noteNamed(sha256: string): void {
+    const stored = this.#stored.get(sha256);
+    if (stored !== undefined) stored.wasNamed = true;
+  }
+
   /** Removes what was named and is not any more, and what nobody has come to name for long. */
   async sweep(named: ReadonlySet<string>, now: Millis = Date.now()): Promise<void> {
     for (const [sha256, stored] of [...this.#stored]) {
-      if (named.has(sha256)) stored.wasNamed = true;
+      if (named.has(sha256)) this.noteNamed(sha256);
       else if (stored.wasNamed || now - stored.askedAt > UNNAMED_GRACE_MS) await this.#remove(sha256);
     }
   }

@@ -6,6 +6,7 @@ import type { Millis, NodeId } from '../protocol/ids.ts';
 import { type Configuration, members } from '../protocol/state.ts';
 import { encodeEnvelope } from '../tasks/codec.ts';
 import type { TaskCommand, TaskResult } from '../tasks/command.ts';
+import type { TaskEvent } from '../tasks/event.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { ANNOUNCE_LEVEL, LATEST_LEVEL } from '../tasks/member.ts';
 import type { UsageLimits } from '../tasks/usage.ts';
@@ -108,6 +109,7 @@ export class Instance {
       this.#worker.onApplied(applied.events);
       this.#options.addresses.onApplied(applied.events);
       if (applied.events.some(({ type }) => type === 'level')) this.#announce();
+      this.#noteNamed(applied.events);
       this.watchers.onApplied(entry.index, applied.events);
     },
     onRoleChanged: (status) => {
@@ -141,6 +143,15 @@ export class Instance {
     this.#claims?.start();
     this.#announce();
     this.#sweep = setInterval(() => this.#removeUnnamed(), SWEEP_INTERVAL_MS);
+  }
+
+  /** Turns can follow each other faster than sweeps do. */
+  #noteNamed(events: readonly TaskEvent[]): void {
+    const { blobStore, machine } = this.#options;
+    for (const event of events) {
+      const saved = event.type === 'turn' ? machine.tasks.get(event.taskId)?.saved : undefined;
+      if (saved?.blob !== undefined) blobStore.noteNamed(saved.blob.sha256);
+    }
   }
 
   /** Contents beside the log that no open task needs. */

@@ -74,6 +74,14 @@ describe('sweeping', () => {
     expect([await store.get(one.sha256), await store.get(two.sha256)]).toEqual([undefined, content('two')]);
   });
 
+  test('removes what was named for less than the time between two sweeps', async () => {
+    const store = new BlobStore(ownFolder());
+    const { sha256 } = await store.put(content('one'));
+    store.noteNamed(sha256);
+    await store.sweep(new Set());
+    expect(await store.get(sha256)).toBe(undefined);
+  });
+
   test('leaves what is to be named again', async () => {
     const store = new BlobStore(ownFolder());
     const { sha256 } = await store.put(content('one'));

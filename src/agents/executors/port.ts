@@ -116,7 +116,7 @@ export interface ExecutionResult {
 }
 
 /** As much of a task as tells who can do it. */
-export interface Work {
+interface Work {
   readonly id: string;
   readonly run?: string | undefined;
   readonly prompt?: string | undefined;
