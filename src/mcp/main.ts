@@ -1,9 +1,11 @@
 import { Console } from 'node:console';
+import { setTimeout as delay } from 'node:timers/promises';
 import { SwarmError } from '../protocol/errors.ts';
 import type { Millis } from '../protocol/ids.ts';
 import type { ProjectFolder } from '../swarm/layout.ts';
-import { Membership, sessionName } from './membership.ts';
+import { Membership } from './membership.ts';
 import { Session } from './session.ts';
+import { sessionName } from './session-name.ts';
 import { SwarmLink } from './swarm-link.ts';
 import type { Price } from './toolbox.ts';
 
@@ -24,8 +26,9 @@ export async function priceOfTools(): Promise<Price> {
   return priceOfAll();
 }
 
-/** Clients end a server that has not gone after about four seconds: what is held is given back before all else. */
+/** Clients kill a server that has not gone after about four seconds: what is held is given back before all else. */
 const GIVE_BACK_MS: Millis = 1_500;
+const LEAVING_MS: Millis = 6_000;
 
 /** Serves MCP on standard input and output until the client goes away. */
 export async function serveMcp(options: ServeOptions): Promise<void> {
@@ -48,12 +51,25 @@ export async function serveMcp(options: ServeOptions): Promise<void> {
   const connection = serveStdio(({ era }) => createServer({ session, version, era, onTrouble: complain }), {
     onerror: complain,
   });
+  membership.open();
   await ended;
+  await Promise.race([leave({ connection, link, membership, session }), delay(LEAVING_MS)]);
+  process.exit(0);
+}
+
+interface Parts {
+  readonly connection: { close(): Promise<void> };
+  readonly link: SwarmLink;
+  readonly membership: Membership;
+  readonly session: Session;
+}
+
+/** What cannot be done in time, the lease does, and the next session of the project. */
+async function leave({ connection, link, membership, session }: Parts): Promise<void> {
   await connection.close();
   await session.giveBack(GIVE_BACK_MS).catch(complain);
   await membership.close().catch(complain);
   await link.close();
-  process.exit(0);
 }
 
 /** The client closes standard input, or ends the process; one that was killed closes both ends. */

@@ -1,4 +1,5 @@
 import { type CallToolResult, McpServer, type ServerContext } from '@modelcontextprotocol/server';
+import { SwarmError } from '../protocol/errors.ts';
 import { errorResult, resultOf } from './answer.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerResources } from './resources.ts';
@@ -40,9 +41,9 @@ function registerTool(server: McpServer, tool: Tool, { onTrouble, session }: Ser
       const { signal } = context.mcpReq;
       return resultOf(await tool.call(given, { session, signal, tell: teller(context, onTrouble) }));
     } catch (error) {
-      const result = errorResult(error);
-      if (!context.mcpReq.signal.aborted) onTrouble(error);
-      return result;
+      // What the swarm refuses is for the model; anything else is a bug, and its stack for a person.
+      if (!(error instanceof SwarmError) && !context.mcpReq.signal.aborted) onTrouble(error);
+      return errorResult(error);
     }
   });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Millis } from '../protocol/ids.ts';
 import { type Census, takeCensus } from '../swarm/census.ts';
 import type { Answers, ExecuteOptions, Query } from '../swarm/port.ts';
@@ -21,6 +22,9 @@ interface SessionOptions {
 export const LEASE_MS: Millis = 30_000;
 
 const CENSUS_TIMEOUT_MS: Millis = 2_000;
+/** A swarm that has just come up elects within this. */
+const SETTLING_MS: Millis = 5_000;
+const PAUSE_MS: Millis = 100;
 const VERIFY_TIMEOUT_MS: Millis = 10_000;
 
 /** What tools and resources may do: everything goes through the project's swarm. */
@@ -65,8 +69,12 @@ export class Session {
 
   /** Who is there and who leads: asked of each node, so that it is known without a quorum, too. */
   async census(): Promise<Census> {
-    const { folder } = await this.#options.link.linked();
-    return takeCensus(folder, this.#options.version, CENSUS_TIMEOUT_MS);
+    const { folder, since } = await this.#options.link.linked();
+    for (;;) {
+      const census = await takeCensus(folder, this.#options.version, CENSUS_TIMEOUT_MS);
+      if (census.quorum || performance.now() - since > SETTLING_MS) return census;
+      await delay(PAUSE_MS);
+    }
   }
 
   /** Puts a checkpoint into the log and asks every member what it has come to there. */

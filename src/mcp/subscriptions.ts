@@ -20,11 +20,16 @@ export function registerSubscriptions(
   const changed = new Set<string>();
   let isListChanged = false;
   let timer: NodeJS.Timeout | undefined;
+  // Before that a client wants to hear nothing; and it reads everything for the first time after it.
+  let isReady = era === 'modern';
+  server.server.oninitialized = () => {
+    isReady = true;
+  };
   const send = (): void => {
     timer = undefined;
-    if (!server.isConnected()) return;
-    if (isListChanged) server.sendResourceListChanged();
-    for (const uri of changed) server.server.sendResourceUpdated({ uri }).catch(onTrouble);
+    const uris = isReady && server.isConnected() ? [...changed] : [];
+    if (isReady && isListChanged && server.isConnected()) server.sendResourceListChanged();
+    for (const uri of uris) server.server.sendResourceUpdated({ uri }).catch(onTrouble);
     isListChanged = false;
     changed.clear();
   };

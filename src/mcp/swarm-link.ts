@@ -27,6 +27,8 @@ export interface LinkedSwarm {
   readonly folder: SwarmFolder;
   readonly clusterId: string;
   readonly client: SwarmClient;
+  /** When it was found, as `performance.now()`. */
+  readonly since: Millis;
 }
 
 const LOOK_EVERY_MS: Millis = 1_000;
@@ -106,7 +108,7 @@ export class SwarmLink {
       onNotice: (notice) => this.#tell(notice),
       onRelinked: () => this.#tell({ type: 'resync' }),
     });
-    this.#linked = { folder, clusterId: loadRoster(folder).clusterId, client };
+    this.#linked = { folder, clusterId: loadRoster(folder).clusterId, client, since: performance.now() };
     // A run ends; what comes after it is not what anybody has taken down.
     if (folder.root === project.standing || project.named !== undefined) this.#mayStart = false;
     client.watch().catch(onTrouble);

@@ -2,6 +2,7 @@ import { locateProject } from '../../swarm/layout.ts';
 import type { PlaceOptions } from '../options.ts';
 import { packageVersion } from '../package-version.ts';
 import { printLine } from '../reach.ts';
+import { startSwarm } from './start-swarm.ts';
 
 export interface McpOptions extends PlaceOptions {
   readonly session?: string;
@@ -20,10 +21,7 @@ export async function executeMcp(options: McpOptions): Promise<void> {
     sessionId: options.session === '' ? undefined : options.session,
     capabilities: (options.capabilities ?? '').split(',').flatMap((one) => one.trim() || []),
     version: packageVersion(),
-    async start() {
-      const { bringUp } = await import('../service/execute-up.ts');
-      await bringUp(project);
-    },
+    start: () => startSwarm(project),
   });
 }
 
