@@ -5,7 +5,7 @@ import { findEndpoint } from '../../src/swarm/endpoint.ts';
 import { blocksOf } from '../claude-api/request.ts';
 import { says, silence, use, wants } from '../claude-api/script.ts';
 import { startClaudeApi } from '../claude-api/server.ts';
-import { kill, openProject } from './harness.ts';
+import { eventually, kill, openProject } from './harness.ts';
 import { standingFolder } from './swarm-view.ts';
 
 const AGENT = `---
@@ -25,6 +25,10 @@ test('an agent that is killed in its fourth turn is followed by one that begins 
   const file = project.write('gardener.md', AGENT);
   const up = ['up', '--agents', '3', '--agent-file', file, '--executor', 'claude'];
   expect(await project.run(up)).toMatchObject({ exitCode: 0 });
+  // A swarm keeps turns from the moment on that its coordinator has heard every member.
+  await eventually('a log that keeps turns', async () =>
+    (await project.run(['log', '--json'])).stdout.includes('raise-level'),
+  );
   const client = await SwarmClient.connect({ dir: project.state });
   onTestFinished(() => client.close());
   await client.submit([{ id: 'roses', prompt: 'Prune the roses.' }]);
