@@ -90,6 +90,8 @@ class Attempt {
     const seen = new SeenFiles(earlier?.seen ?? {});
     const { tools, missing } = await openToolbox(execution, seen);
     if (missing.length > 0) this.#tell(`not to be had here: ${missing.join(', ')}\n`);
+    if (!hasPrice(this.#model))
+      this.#tell(`the price of ${this.#model} is not known; its cost counts as 0\n`);
     const situation = earlier?.situation ?? situationOf(execution);
     const system = systemPrompt(execution.agent, situation);
     const declarations = tools.map(({ declaration }) => declaration);

@@ -196,6 +196,7 @@ describe('a budget', () => {
     });
     expect(garden.api.requests[0]?.body).toMatchObject({ model: 'some-gateway/model', max_tokens: 32_000 });
     expect(garden.api.requests[0]?.body).not.toHaveProperty('thinking');
+    expect(garden.told()).toContain('the price of some-gateway/model is not known; its cost counts as 0');
   });
 });
 
