@@ -16,6 +16,7 @@ export function registerSubscriptions(
   session: Session,
   { era, onTrouble }: { readonly era: 'legacy' | 'modern'; onTrouble(error: unknown): void },
 ): void {
+  server.server.registerCapabilities({ resources: { subscribe: true, listChanged: true } });
   const follows = era === 'legacy' ? subscriptionsOf(server) : (): boolean => true;
   const changed = new Set<string>();
   let isListChanged = false;
@@ -46,7 +47,6 @@ export function registerSubscriptions(
 
 function subscriptionsOf({ server }: McpServer): Follows {
   const followed = new Set<string>();
-  server.registerCapabilities({ resources: { subscribe: true, listChanged: true } });
   server.setRequestHandler('resources/subscribe', ({ params }) => {
     followed.add(params.uri);
     return {};

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { SwarmError } from '../protocol/errors.ts';
 import type { Millis } from '../protocol/ids.ts';
 import { SwarmClient } from '../swarm/client.ts';
@@ -34,6 +35,8 @@ export interface LinkedSwarm {
 const LOOK_EVERY_MS: Millis = 1_000;
 /** While it starts, somebody waits for it. */
 const LOOK_SOON_MS: Millis = 25;
+/** Whoever began to start it before us needs no longer until its first process is there. */
+const ELSEWHERE_MS: Millis = 10_000;
 
 /**
  * The way to the project's swarm, through all that may happen to it while a session lasts: it is not up yet, it goes
@@ -124,22 +127,25 @@ export class SwarmLink {
     await before.client.close();
   }
 
-  /** Until a first process is there: who leads, and when, is not waited for here. */
+  /**
+   * Until a first process is there: who leads, and when, is not waited for here. If somebody else has begun to start it,
+   * it takes a moment, too.
+   */
   async #start(): Promise<void> {
-    let isOver = false;
-    const started = this.#options.start().finally(() => {
-      isOver = true;
-    });
-    const appeared = new Promise<void>((resolve) => {
-      const look = (): void => {
-        if (isOver || this.#try(() => this.#find()) !== undefined) resolve();
-        else setTimeout(look, LOOK_SOON_MS);
-      };
-      look();
-    });
+    const started = this.#options.start();
     // Once a process is there, what else the start has to say is for the operator.
     started.catch((error: unknown) => this.#complain(error));
-    await Promise.race([started, appeared]);
+    const over = new AbortController();
+    const appeared = this.#appearance(over.signal);
+    try {
+      await Promise.race([appeared, started.then(() => Promise.race([appeared, delay(ELSEWHERE_MS)]))]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  async #appearance(over: AbortSignal): Promise<void> {
+    while (!over.aborted && this.#try(() => this.#find()) === undefined) await delay(LOOK_SOON_MS);
   }
 
   #tell(event: SwarmEvent): void {
