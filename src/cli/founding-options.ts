@@ -25,6 +25,9 @@ export interface FoundingOptions extends ExecutorOptions, BudgetOptions {
 
 const DEFAULT_INSTANCES = 3;
 
+/** For whoever founds a swarm without anybody who could be asked. */
+export const FOUNDING_DEFAULTS = { port: 0, lease: 300_000 } as const satisfies FoundingOptions;
+
 export function foundingOptions(): Option[] {
   return [
     new Option(
@@ -43,10 +46,10 @@ export function foundingOptions(): Option[] {
     ),
     new Option('--port <port>', 'first of consecutive ports; 0 for any free ones')
       .argParser(parseInteger(0, 65_535))
-      .default(0),
+      .default(FOUNDING_DEFAULTS.port),
     new Option('--lease <time>', 'how long a silent worker keeps its task')
       .argParser(parseTime)
-      .default(300_000, '5m'),
+      .default(FOUNDING_DEFAULTS.lease, '5m'),
     new Option('--require-hooks', 'refuse to work without the hooks of the agent files'),
   ];
 }

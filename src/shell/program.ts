@@ -1,6 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
-import { execa } from 'execa';
 import { SwarmError } from '../protocol/errors.ts';
 import type { Millis } from '../protocol/ids.ts';
 import { OutputTail } from './output.ts';
@@ -75,6 +74,8 @@ const MAX_DRAIN_ROUNDS = 20;
  */
 export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
   checkEnvironment(run.environment);
+  // Reading it takes a node longer than anything else it needs for its start: a swarm would be up later by so much.
+  const { execa } = await import('execa');
   // Not even its first line may run when nobody wants it any more.
   if (run.signal.aborted) return NEVER_STARTED;
   const begun = performance.now();

@@ -2,7 +2,6 @@ import { locateProject } from '../../swarm/layout.ts';
 import type { PlaceOptions } from '../options.ts';
 import { packageVersion } from '../package-version.ts';
 import { printLine } from '../reach.ts';
-import { startSwarm } from './start-swarm.ts';
 
 export interface McpOptions extends PlaceOptions {
   readonly session?: string;
@@ -21,7 +20,10 @@ export async function executeMcp(options: McpOptions): Promise<void> {
     sessionId: options.session === '' ? undefined : options.session,
     capabilities: (options.capabilities ?? '').split(',').flatMap((one) => one.trim() || []),
     version: packageVersion(),
-    start: () => startSwarm(project),
+    async start() {
+      const { bringUp } = await import('../service/execute-up.ts');
+      await bringUp(project);
+    },
   });
 }
 

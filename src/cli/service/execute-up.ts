@@ -6,9 +6,15 @@ import { checkExecutor, createExecutor } from '../../agents/executors/registry.t
 import { type ErrorCode, SwarmError } from '../../protocol/errors.ts';
 import { type Census, takeCensus } from '../../swarm/census.ts';
 import { type LaunchedSwarm, launchSwarm, supervisorOf } from '../../swarm/launch.ts';
-import { locateProject, prepareStateFolder, type SwarmFolder, swarmFolder } from '../../swarm/layout.ts';
+import {
+  locateProject,
+  type ProjectFolder,
+  prepareStateFolder,
+  type SwarmFolder,
+  swarmFolder,
+} from '../../swarm/layout.ts';
 import { createSwarm, loadRoster } from '../../swarm/roster.ts';
-import { planFromOptions } from '../founding-options.ts';
+import { FOUNDING_DEFAULTS, type FoundingOptions, planFromOptions } from '../founding-options.ts';
 import { NODE_COMMAND, RAFT_MANAGER } from '../node-command.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine } from '../reach.ts';
@@ -36,6 +42,41 @@ export async function executeUp(options: UpOptions, isGiven: (name: string) => b
       `the swarm in ${folder.root} is up already, under process ${running}; stop it with "raft-manager down"`,
     );
   }
+  await found(project, options, isGiven, async () => {
+    if (options.foreground) return stayInForeground(folder, options);
+    await detach(folder, options.dir);
+    announce(await takeCensus(folder, packageVersion(), CENSUS_TIMEOUT_MS), folder, options);
+  });
+}
+
+/**
+ * Brings up the project's swarm in processes of its own, as "up" without options does, and says nothing. Somebody else
+ * may do so at the same moment: one of them wins.
+ */
+export async function bringUp(project: ProjectFolder): Promise<void> {
+  const folder = swarmFolder(project.standing);
+  if (supervisorOf(folder) !== undefined) return;
+  try {
+    await found(
+      project,
+      FOUNDING_DEFAULTS,
+      () => false,
+      () => detach(folder, project.state),
+    );
+  } catch (error) {
+    if (error instanceof SwarmError && error.code === 'ALREADY_RUNNING') return;
+    throw error;
+  }
+}
+
+/** Sees to it that there is a swarm that can be started, and starts it. */
+async function found(
+  project: ProjectFolder,
+  options: FoundingOptions,
+  isGiven: (name: string) => boolean,
+  start: () => Promise<void>,
+): Promise<void> {
+  const folder = swarmFolder(project.standing);
   const isNew = !existsSync(folder.roster);
   if (!isNew) {
     checkUnchanged(folder, isGiven);
@@ -46,8 +87,7 @@ export async function executeUp(options: UpOptions, isGiven: (name: string) => b
     createSwarm(folder.root, roster);
   }
   try {
-    if (options.foreground) await stayInForeground(folder, options);
-    else await detach(folder, options);
+    await start();
   } catch (error) {
     // It never began: the next "up" must not be held to options that cannot be met. Unless somebody else began it.
     const isUp = error instanceof SwarmError && error.code === 'ALREADY_RUNNING';
@@ -117,11 +157,11 @@ function tellStarter(word: Word): void {
 }
 
 /** Starts the same in a process of its own, and waits until it has a coordinator or says why not. */
-async function detach(folder: SwarmFolder, options: UpOptions): Promise<void> {
+async function detach(folder: SwarmFolder, dir: string | undefined): Promise<void> {
   mkdirSync(folder.supervisor, { recursive: true, mode: 0o700 });
   const logFile = join(folder.supervisor, 'supervisor.log');
   const log = openSync(logFile, 'w', 0o600);
-  const place = options.dir === undefined ? [] : ['--dir', options.dir];
+  const place = dir === undefined ? [] : ['--dir', dir];
   const [program = process.execPath, ...args] = RAFT_MANAGER;
   const child = spawn(program, [...args, 'up', '--foreground', ...place], {
     detached: true,
@@ -138,7 +178,6 @@ async function detach(folder: SwarmFolder, options: UpOptions): Promise<void> {
   if (word.type === 'failed') throw new SwarmError(word.code, word.message);
   child.disconnect();
   child.unref();
-  announce(await takeCensus(folder, packageVersion(), CENSUS_TIMEOUT_MS), folder, options);
 }
 
 /** Looks until somebody has been elected; undefined when told to stop before. */
