@@ -6,6 +6,7 @@ import {
   ResourceNotFoundError,
   ResourceTemplate,
 } from '@modelcontextprotocol/server';
+import { SwarmError } from '../protocol/errors.ts';
 import { isFinished, type TaskJson } from '../tasks/task.ts';
 import { faultOf, faultText } from './answer.ts';
 import { logLines } from './log-lines.ts';
@@ -18,6 +19,7 @@ export const LOG_URI = 'swarm://log';
 const LOG_LINES = 100;
 /** A list is for people to choose from; any task can be read by its id. */
 const MAX_LISTED = 100;
+const MAX_LOOKED_THROUGH = 1_000;
 const JSON_TYPE = { mimeType: 'application/json' } as const;
 
 export function taskUri(id: string): string {
@@ -77,10 +79,22 @@ async function orFail<T>(read: () => Promise<T>): Promise<T> {
 
 /** Open tasks first; without a swarm there are none to be listed, and the other resources say why. */
 async function listed(session: Session): Promise<readonly TaskJson[]> {
-  const tasks = await session.query({ kind: 'tasks' }).catch(() => []);
+  const tasks = await allTasks(session);
   const open = tasks.filter(({ state }) => !isFinished(state));
   const finished = tasks.filter(({ state }) => isFinished(state)).reverse();
   return [...open, ...finished].slice(0, MAX_LISTED);
+}
+
+/** None where they are so many that to send them all, whenever one is added, would keep the nodes busy. */
+async function allTasks(session: Session): Promise<readonly TaskJson[]> {
+  try {
+    const { counts } = await session.query({ kind: 'overview' });
+    const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    return total > MAX_LOOKED_THROUGH ? [] : await session.query({ kind: 'tasks' });
+  } catch (error) {
+    if (error instanceof SwarmError) return [];
+    throw error;
+  }
 }
 
 function resourceOf({ id, state, title }: TaskJson) {

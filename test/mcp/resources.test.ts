@@ -86,6 +86,16 @@ describe('resources', () => {
     expect(heard.lists()).toBeLessThan(5);
     expect((await desk.client.listResources()).resources).toHaveLength(53);
   });
+
+  test('are not listed one by one when there are very many; each can be read all the same', async () => {
+    const desk = await openOffice();
+    const many = (at: number) => Array.from({ length: 500 }, (_, n) => ({ id: `t${at}-${n}`, prompt: 'p' }));
+    await desk.call('task_submit', { tasks: many(1) });
+    expect((await desk.client.listResources()).resources).toHaveLength(102);
+    await desk.call('task_submit', { tasks: many(2) });
+    expect((await desk.client.listResources()).resources).toHaveLength(2);
+    expect(JSON.parse(await read(desk, 'swarm://tasks/t2-499'))).toMatchObject({ state: 'queued' });
+  });
 });
 
 describe('prompts', () => {

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { MAIN, openProject, type Project, ROOT } from './harness.ts';
+import { MAIN, openProject, type Project } from './harness.ts';
 import { mcpEnvironment } from './mcp-client.ts';
 import { bringUp } from './submissions.ts';
 
-const INSPECTOR = join(ROOT, 'node_modules/@modelcontextprotocol/inspector-cli/build/cli.js');
+const require = createRequire(import.meta.url);
+const INSPECTOR = require.resolve('@modelcontextprotocol/inspector-cli');
 
 /**
  * Runs one method through the inspector's command line, which starts a server for it, and returns what it prints. It looks
