@@ -99,7 +99,8 @@ export class DiskRoom {
     this.#state = 'resting';
     this.#lookedAt = performance.now();
     this.#writtenBytes = 0;
-    this.#judge(room);
+    // Who waits knows better than the file system: it may be this user's share of it that is used up.
+    if (this.#waiting.length === 0) this.#judge(room);
     this.#tryAgain();
     this.#scheduleLook();
   }
@@ -130,7 +131,6 @@ export class DiskRoom {
       this.#timer = undefined;
       void this.#look();
     }, this.#lookAgainMs);
-    this.#timer.unref();
   }
 }
 
