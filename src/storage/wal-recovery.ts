@@ -5,7 +5,6 @@ import { lastPosition, type ReplayedLog, reconcile } from './reconcile.ts';
 import { cleanSnapshots, findSnapshot } from './snapshot-folder.ts';
 import { SnapshotFiles } from './snapshot-store.ts';
 import { damaged } from './wal-damage.ts';
-import type { OpenWalFile } from './wal-file.ts';
 import { cutFile, readSegments, removeSegment } from './wal-folder.ts';
 import { type SegmentStart, WAL_VERSION } from './wal-record.ts';
 import { type LogEnd, replaySegments, type Segment } from './wal-replay.ts';
@@ -28,7 +27,10 @@ interface Recovery {
  *
  * @throws SwarmError DATA_DAMAGED, DATA_FOREIGN; errors of the file system as they come.
  */
-export async function recoverLog(options: SegmentWriterOptions, openLogFile: OpenWalFile): Promise<Recovery> {
+export async function recoverLog(
+  options: SegmentWriterOptions,
+  logFiles: Pick<SegmentWriterOptions, 'openFile' | 'mayPreallocate'>,
+): Promise<Recovery> {
   const { folder } = options;
   const segments = await readSegments(folder);
   const { log, end, retention, leftovers } = replaySegments(segments, options);
@@ -38,7 +40,7 @@ export async function recoverLog(options: SegmentWriterOptions, openLogFile: Ope
   }
   for (const number of leftovers) await removeSegment(folder, number);
   const recovered = reconcile(log, snapshot?.meta);
-  const writer = new SegmentWriter({ ...options, openFile: openLogFile }, end.group);
+  const writer = new SegmentWriter({ ...options, ...logFiles }, end.group);
   try {
     await takeUp(writer, retention, { log, end, last: segments.at(-1) });
     if (recovered.entries !== log.entries) await restart(writer, retention, recovered);

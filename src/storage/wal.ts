@@ -37,7 +37,10 @@ export async function openWal(options: WalOptions): Promise<LogStorage> {
     unlock = await claimFolder(folder);
     const room = new DiskRoom({ folder, ...options.room });
     const { openFile = openWalFile, maxSyncMs = MAX_SYNC_MS } = options;
-    const found = await recoverLog(options, patientFiles(room, boundedSyncs(openFile, maxSyncMs)));
+    const found = await recoverLog(options, {
+      openFile: patientFiles(room, boundedSyncs(openFile, maxSyncMs)),
+      mayPreallocate: () => !room.isShort,
+    });
     const wal = new Wal(options, { ...found, room, unlock });
     await wal.watchRoom();
     return wal;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { findEndpoint } from '../../src/swarm/endpoint.ts';
 import type { SwarmFolder } from '../../src/swarm/layout.ts';
 import { eventually, openProject } from '../process/harness.ts';
 import { bringUp, expectAcknowledged, type Submitters, submitTo } from '../process/submissions.ts';
@@ -25,7 +26,6 @@ async function strikeCoordinator(fault: Fault, then: (struck: Struck) => Promise
   const victim = await coordinatorOf(folder);
   const injection = await injectInto(victim.pid, fault);
   await then({ folder, victim, submitters, injection });
-  await moreOf(submitters);
   await submitters.stop();
   await expectAcknowledged(project, submitters);
 }
@@ -51,8 +51,9 @@ describe('no acknowledged submission is missing when the disk of the coordinator
     { why: 'fails a write', fault: 'pwrite64:error=EIO:when=3+', says: 'EIO: i/o error, write' },
     { why: 'becomes read-only', fault: 'pwrite64:error=EROFS', says: 'The file system is read-only' },
   ] as const)('$why: it stays down, with one line that says why', async ({ fault, says }) => {
-    await strikeCoordinator(fault, async ({ folder, victim }) => {
+    await strikeCoordinator(fault, async ({ folder, victim, submitters }) => {
       await coordinatorOf(folder, victim.id);
+      await moreOf(submitters);
       await eventually('the report', () =>
         supervisorLog(folder).includes(`instance ${victim.id} stays down`),
       );
@@ -61,7 +62,7 @@ describe('no acknowledged submission is missing when the disk of the coordinator
       expect(
         supervisorLog(folder)
           .split('\n')
-          .filter((line) => line.includes(victim.id)),
+          .filter((line) => line.includes(`instance ${victim.id} `)),
       ).toEqual([
         expect.stringMatching(
           new RegExp(`stays down: the data in .* cannot be used: .*${says.split(',')[0]}`),
@@ -71,7 +72,10 @@ describe('no acknowledged submission is missing when the disk of the coordinator
   });
 
   test('has no room for a sync: it comes back by itself when there is some', async () => {
-    await strikeCoordinator('fdatasync:error=ENOSPC', async ({ folder, victim }) => {
+    await strikeCoordinator('fdatasync:error=ENOSPC', async ({ folder, victim, submitters }) => {
+      await moreOf(submitters);
+      // Those who submit are quicker than those who work; what piles up meanwhile would have to be done.
+      await submitters.stop();
       await nextLife(folder, victim);
       expect(lastWords(folder, victim)).toEqual([expect.stringContaining('"exitCode":73')]);
       expect(supervisorLog(folder)).toContain('(exit code 73: disk full); it is restarted');
@@ -85,7 +89,7 @@ describe('no acknowledged submission is missing when the disk of the coordinator
       await injection.lift();
       await eventually('the end of it', said('the disk has room again'));
       await moreOf(submitters);
-      expect(await nextLifeOrNone(folder, victim)).toBe(victim.life);
+      expect(findEndpoint(folder, victim.id)?.life).toBe(victim.life);
       expect(lastWords(folder, victim)).toEqual([]);
     });
   });
@@ -93,9 +97,13 @@ describe('no acknowledged submission is missing when the disk of the coordinator
   test.each([1, 2, 5].map((nth) => ({ nth })))(
     'is where it is killed, at sync $nth of a thread',
     async ({ nth }) => {
-      await strikeCoordinator(`fdatasync:signal=SIGKILL:when=${nth}`, async ({ folder, victim }) => {
-        await nextLife(folder, victim);
-      });
+      await strikeCoordinator(
+        `fdatasync:signal=SIGKILL:when=${nth}`,
+        async ({ folder, victim, submitters }) => {
+          await nextLife(folder, victim);
+          await moreOf(submitters);
+        },
+      );
     },
   );
 
@@ -105,8 +113,3 @@ describe('no acknowledged submission is missing when the disk of the coordinator
     });
   });
 });
-
-async function nextLifeOrNone(folder: SwarmFolder, { id }: Found): Promise<string | undefined> {
-  const { findEndpoint } = await import('../../src/swarm/endpoint.ts');
-  return findEndpoint(folder, id)?.life;
-}
