@@ -29,8 +29,14 @@ export interface Claim {
   readonly saving: SnapshotMeta | undefined;
 }
 
-/** No room is looked for: nothing here is about that. */
-export const UNWATCHED: RoomWatch = { measure: async () => ({ freeBytes: 0, totalBytes: 0 }) };
+const AMPLE: RoomWatch = { measure: async () => ({ freeBytes: 1e12, totalBytes: 1e12 }) };
+/** Nothing is written ahead then, and images are small. */
+export const SHORT: RoomWatch = {
+  measure: async () => ({ freeBytes: 0, totalBytes: 1e12 }),
+  lookAgainMs: 1e6,
+};
+/** Of so many lives, one writes zeros ahead. */
+const AMPLE_EVERY = 3;
 
 const SMALL_SEGMENTS = 4_000;
 
@@ -41,6 +47,7 @@ export class BusyRun {
   readonly #chance: Chance;
   readonly #onClaim: (claim: Claim) => void;
   #writer: Writer | undefined;
+  #lives = 0;
   /** Writes of earlier lives. */
   #before = 0;
   #saved: SnapshotMeta | undefined;
@@ -76,7 +83,9 @@ export class BusyRun {
   }
 
   async #open(): Promise<Writer> {
-    const options = { folder: this.#folder, ...OWNER, maxSegmentBytes: SMALL_SEGMENTS, room: UNWATCHED };
+    this.#lives += 1;
+    const room = this.#lives % AMPLE_EVERY === 0 ? AMPLE : SHORT;
+    const options = { folder: this.#folder, ...OWNER, maxSegmentBytes: SMALL_SEGMENTS, room };
     this.#before = this.writes.length;
     this.#writer = startWriter(await openWal(options));
     return this.#writer;

@@ -2,7 +2,7 @@ import { afterAll, expect, test, vi } from 'vitest';
 import type { RecoveredLog } from '../../src/storage/port.ts';
 import { openWal } from '../../src/storage/wal.ts';
 import { Chance } from '../simulation/chance.ts';
-import { BusyRun, type Claim, UNWATCHED } from './busy-run.ts';
+import { BusyRun, type Claim, SHORT } from './busy-run.ts';
 import { CrashedDisk, type Image, layOut } from './crashed-disk.ts';
 import { entry, OWNER, plain, replayed, startWriter } from './log-writes.ts';
 import { besideSnapshot, isCompacted } from './reference-log.ts';
@@ -28,7 +28,7 @@ const folders = new Folders();
 afterAll(() => folders.dispose());
 
 const SEED = 20_260;
-const ACTIONS = 130;
+const ACTIONS = 200;
 /** Images of one crash: nothing pending, all of it, each alone, each missing, and so many picked by chance. */
 const PICKED = 3;
 const ALL_BELOW = 4;
@@ -117,7 +117,7 @@ class Judge {
   }
 }
 
-const open = (folder: string) => openWal({ folder, ...OWNER, maxSegmentBytes: 4_000, room: UNWATCHED });
+const open = (folder: string) => openWal({ folder, ...OWNER, maxSegmentBytes: 4_000, room: SHORT });
 
 /** The log goes on from where a crash has left it, and is whole in the life after that. */
 async function goOn(folder: string): Promise<void> {
