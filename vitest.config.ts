@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/architecture.test.ts', 'test/process/**', 'test/chaos/**'],
+          exclude: ['test/architecture.test.ts', 'test/process/**', 'test/chaos/**', 'test/faults/**'],
           ...patience,
         },
       },
@@ -33,6 +33,15 @@ export default defineConfig({
           include: ['test/chaos/**/*.test.ts'],
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+          ...patience,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
           ...patience,
         },
       },

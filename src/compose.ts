@@ -43,6 +43,8 @@ export interface ComposeOptions {
   readonly executor?: Executor;
   onTrouble(error: unknown): void;
   onRoleChanged(status: NodeStatus): void;
+  /** Commands are refused from now on (`DISK_FULL`), or taken again (undefined). */
+  onRoomChanged?(shortage: SwarmError | undefined): void;
   /** The swarm goes on without it, for good. */
   onRemoved?(): void;
   onStopped(error: Error): void;
@@ -63,7 +65,7 @@ export interface RunningInstance {
 /**
  * Wires one instance of a swarm from its folder: WAL, links, Raft node, task machine, hooks, executor.
  *
- * @throws SwarmError DATA_LOCKED, DATA_FOREIGN, DATA_DAMAGED, PORT_IN_USE, BAD_INPUT
+ * @throws SwarmError DATA_LOCKED, DATA_FOREIGN, DATA_DAMAGED, DISK_FAILED, DISK_FULL, PORT_IN_USE, BAD_INPUT
  */
 export async function startInstance(options: ComposeOptions): Promise<RunningInstance> {
   const { folder, id, version, onTrouble, capacity = 1 } = options;

@@ -51,6 +51,9 @@ export function reportError(error: unknown): void {
   // Commander has printed its own message already.
   if (error instanceof CommanderError) return;
   if (error instanceof SwarmError) process.stderr.write(`raft-manager: ${error.message} [${error.code}]\n`);
+  // What the file system refuses is told by its message: path and reason are in it.
+  else if (error instanceof Error && 'syscall' in error)
+    process.stderr.write(`raft-manager: ${error.message}\n`);
   else
     process.stderr.write(
       `raft-manager: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,

@@ -3,6 +3,7 @@ import type { LogIndex, Millis, NodeId } from '../protocol/ids.ts';
 import { type Configuration, isJoint, members } from '../protocol/state.ts';
 import type { Core } from '../raft/core.ts';
 import type { MembershipReply } from '../raft/effects.ts';
+import { leaderOf } from './status.ts';
 
 type Done = (outcome: Outcome<Configuration>) => void;
 
@@ -48,24 +49,30 @@ export class MembershipWatch {
 
   /**
    * Somebody who is no member here wants a link. As long as nobody leads this node, it may be that the members
-   * have changed while it was away, or before it came: then it lets them in, and hears what they have to say.
+   * have changed while it was away, or before it came: then it lets them in, and hears what they have to say. So it
+   * does with the one who leads it, also where its log has not come to who that is.
    */
   admitGuest(peer: NodeId, now: Millis): boolean {
-    if (isLed(this.#options.core, now)) return false;
+    const { core } = this.#options;
+    if (isLed(core, now) && leaderOf(core) !== peer) return false;
     this.#guests.add(peer);
     this.#options.onPeers(this.#peers());
     return true;
   }
 
-  /** Members now, those of a change under way, and guests. */
+  /** Members now, those of a change under way, guests, and whoever leads. */
   #peers(): readonly NodeId[] {
-    const { configurations, log, role, id } = this.#options.core;
+    const { core } = this.#options;
+    const { configurations, log, role, id } = core;
+    const leader = leaderOf(core);
     const known = new Set([
       ...members(configurations.latest),
       ...members(configurations.at(log.commitIndex)),
       ...this.#guests,
     ]);
     if (role.kind === 'leader') for (const peer of role.progress.keys()) known.add(peer);
+    // A newcomer reads of times in which its leader was no member.
+    if (leader !== undefined) known.add(leader);
     known.delete(id);
     return [...known];
   }

@@ -101,7 +101,10 @@ class Node<Result> implements RaftNode<Result> {
       core,
       firstBatch: firstNumber,
       send: (message) => this.#outbox.add([message]),
-      append: (commands) => this.#step({ type: 'propose', commands })?.proposal,
+      append: (commands) =>
+        options.storage.shortage === undefined
+          ? this.#step({ type: 'propose', commands })?.proposal
+          : { kind: 'refused', code: 'DISK_FULL' },
     });
     this.#snapshots = new Snapshots({
       core,
@@ -130,6 +133,7 @@ class Node<Result> implements RaftNode<Result> {
     options.storage.start({
       onDurable: (sequence) => this.#onDurable(sequence),
       onFailed: (error) => this.#fail(error),
+      onRoomChanged: (shortage) => options.listener.onRoomChanged?.(shortage),
     });
     options.transport.start({
       onMessages: (_from, messages) => this.#onMessages(messages),
@@ -142,7 +146,9 @@ class Node<Result> implements RaftNode<Result> {
   }
 
   propose(command: Uint8Array, done: (outcome: Outcome<Applied<Result>>) => void): void {
-    const refusal = this.#stopped ? stoppedError(this.id) : refusalOfCommand(command, this.#proposals);
+    const refusal = this.#stopped
+      ? stoppedError(this.id)
+      : (this.#options.storage.shortage ?? refusalOfCommand(command, this.#proposals));
     if (refusal !== undefined) {
       done({ ok: false, error: refusal });
       return;

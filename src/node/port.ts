@@ -85,6 +85,8 @@ export interface NodeListener<Result> {
   onRemoved?(): void;
   /** Something failed that does not stop the node: a snapshot could not be written, a piece came damaged. */
   onTrouble?(error: SwarmError): void;
+  /** Commands are refused from now on (`DISK_FULL`), or taken again (undefined). */
+  onRoomChanged?(shortage: SwarmError | undefined): void;
   /** Role, term or leader changed. */
   onRoleChanged?(status: NodeStatus): void;
   /** The node has stopped by itself (its disk failed, an invariant broke). */
@@ -105,7 +107,7 @@ export interface RaftNode<Result> {
    * - `OUTCOME_UNKNOWN`: the command may or may not be applied one day. A retry must be recognisable
    *   by the state machine (client session, idempotency key).
    * - `NO_QUORUM`: no leader was known in time; nothing was proposed.
-   * - `BUSY` (`details.retryAfterMs`), `PROPOSAL_TOO_LARGE`, `STOPPED`: nothing was proposed.
+   * - `BUSY`, `DISK_FULL` (`details.retryAfterMs`), `PROPOSAL_TOO_LARGE`, `STOPPED`: nothing was proposed.
    */
   propose(command: Uint8Array, done: (outcome: Outcome<Applied<Result>>) => void): void;
   /**
@@ -127,7 +129,7 @@ export interface RaftNode<Result> {
     changes: readonly MembershipChange[],
     done: (outcome: Outcome<Configuration>) => void,
   ): void;
-  /** Writes a snapshot of the state now, and drops from the log what it covers. Errors: `DISK_FAILED`, `NOT_READY`. */
+  /** Writes a snapshot of the state now, and drops from the log what it covers. Errors: `DISK_FAILED`, `DISK_FULL`, `NOT_READY`. */
   snapshot(done: (outcome: Outcome<SnapshotMeta>) => void): void;
   /** Leader only: hands leadership to `target`, or to the most caught-up eligible voter. Thesis §3.10 */
   transfer(target: NodeId | undefined, done: (outcome: Outcome<NodeId>) => void): void;

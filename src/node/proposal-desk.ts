@@ -93,6 +93,12 @@ export class ProposalDesk<Result> {
       this.#proposals.place(proposals, reply.firstIndex, this.#options.core.term);
     } else if (reply?.code === 'BUSY') {
       this.#proposals.fail(proposals, 'BUSY', 'too much is uncommitted; try again in a moment');
+    } else if (reply?.code === 'DISK_FULL') {
+      this.#proposals.fail(
+        proposals,
+        'DISK_FULL',
+        'the disk is nearly full; free some of it, then try again',
+      );
     } else this.#tryLater(proposals);
   }
 

@@ -44,6 +44,7 @@ export type ErrorCode =
   | 'DATA_DAMAGED'
   | 'DATA_FOREIGN'
   | 'DISK_FAILED'
+  | 'DISK_FULL'
   | 'PORT_IN_USE'
   | 'WRONG_CLUSTER'
   | 'WRONG_PROTOCOL'

@@ -28,6 +28,15 @@ export const MAX_LINK_BUFFERED_BYTES = 32 * MIB;
 /** Bytes of one WAL segment before the next is begun. */
 export const MAX_SEGMENT_BYTES = 64 * MIB;
 
+/**
+ * Room on the disk that is left for what is under way: with less, commands are refused. As much as may be
+ * uncommitted; of a disk under 1.25 GiB a twentieth.
+ */
+export const DISK_RESERVE_BYTES = 64 * MIB;
+
+/** A sync that takes longer does not come back: the disk is given up, and the others go on. */
+export const MAX_SYNC_MS = 60_000;
+
 /** A node snapshots its state when what it has applied since the last one is this much, or as much as that one. */
 export const SNAPSHOT_EVERY_BYTES = 64 * MIB;
 export const SNAPSHOT_EVERY_ENTRIES = 250_000;

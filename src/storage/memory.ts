@@ -1,3 +1,4 @@
+import type { SwarmError } from '../protocol/errors.ts';
 import type { LogIndex } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
 import type { LogWrite } from '../protocol/state.ts';
@@ -24,6 +25,8 @@ export interface MemoryStorage extends LogStorage {
   readonly unsynced: number;
   /** Makes the next sync fail. */
   failNextSync(error: Error): void;
+  /** The disk is nearly full, or has room again. */
+  setShortage(error: SwarmError | undefined): void;
 }
 
 /** A disk in memory that loses what was not synced, with the group commit of the WAL. */
@@ -34,6 +37,7 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
   let queued: LogWrite[] = [];
   let syncing: readonly LogWrite[] | undefined;
   let failure: Error | undefined;
+  let shortage: SwarmError | undefined;
   let state: 'open' | 'closing' | 'failed' | 'closed' = 'open';
   let idle: (() => void)[] = [];
   let compactTo = 0 as LogIndex;
@@ -88,6 +92,13 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
       return requireRecovered(recovered);
     },
     snapshots,
+    get shortage() {
+      return shortage;
+    },
+    setShortage(error) {
+      shortage = error;
+      listener?.onRoomChanged?.(error);
+    },
     compact(index) {
       invariant(index <= (snapshots.latest?.index ?? 0), 'only what a snapshot covers may be let go of');
       compactTo = index;

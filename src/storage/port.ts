@@ -1,5 +1,5 @@
 import type { Entry } from '../protocol/entry.ts';
-import type { Outcome } from '../protocol/errors.ts';
+import type { Outcome, SwarmError } from '../protocol/errors.ts';
 import type { LogIndex } from '../protocol/ids.ts';
 import type { HardState, LogPosition, LogWrite, SnapshotMeta } from '../protocol/state.ts';
 
@@ -22,6 +22,8 @@ export interface StorageListener {
   onDurable(sequence: number): void;
   /** The disk refused. Nothing later becomes durable; the node must stop, never retry (ATC'20). */
   onFailed(error: Error): void;
+  /** `DISK_FULL`: the reserve is touched; undefined: there is room again. */
+  onRoomChanged?(shortage: SwarmError | undefined): void;
 }
 
 /**
@@ -37,6 +39,8 @@ export interface LogStorage {
   /** Entries up to `index` are in a durable snapshot and will not be asked for again: their room may be freed. */
   compact(index: LogIndex): void;
   readonly snapshots: SnapshotStore;
+  /** `DISK_FULL` while the reserve of the disk is touched: it takes what is under way, and nothing new. */
+  readonly shortage: SwarmError | undefined;
   /** Waits for what is queued, syncs, releases the folder. */
   close(): Promise<void>;
 }
@@ -71,7 +75,7 @@ export interface SnapshotReader {
 
 /**
  * The snapshots of one node. Callbacks come once, never from within the call, and not after `close` of the
- * storage. Errors: `DISK_FAILED`, `DATA_DAMAGED`; `DATA_FOREIGN` for a file of another cluster or format.
+ * storage. Errors: `DISK_FAILED`, `DISK_FULL`, `DATA_DAMAGED`; `DATA_FOREIGN` for a file of another cluster or format.
  */
 export interface SnapshotStore {
   /** The newest that is whole and durable. */

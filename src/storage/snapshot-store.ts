@@ -3,6 +3,7 @@ import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import type { ClusterId } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
 import type { LogPosition, SnapshotMeta } from '../protocol/state.ts';
+import { diskFailed } from './disk-error.ts';
 import type { SnapshotReader, SnapshotReceipt, SnapshotSource, SnapshotStore } from './port.ts';
 import {
   removeOlder,
@@ -15,7 +16,7 @@ import { PartialSnapshot } from './snapshot-receipt.ts';
 import { isSameSource, noSnapshot } from './snapshot-source.ts';
 import { GrowingFile, snapshotSlices } from './snapshot-writing.ts';
 import { type OpenWalFile, openWalFile } from './wal-file.ts';
-import { diskFailed, syncFolder } from './wal-folder.ts';
+import { syncFolder } from './wal-folder.ts';
 
 interface SnapshotFilesOptions {
   readonly folder: string;

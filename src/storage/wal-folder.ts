@@ -1,7 +1,6 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { open, readdir, readFile, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { SwarmError } from '../protocol/errors.ts';
 import { lockFolder } from './folder-lock.ts';
 import type { Segment } from './wal-replay.ts';
 
@@ -93,14 +92,4 @@ export async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** What the file system said, as an error people can act on. */
-export function diskFailed(folder: string, cause: unknown): SwarmError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new SwarmError(
-    'DISK_FAILED',
-    `the data in ${folder} cannot be used: ${reason}. Check the disk (space, permissions, health), then start again`,
-    { folder },
-  );
 }

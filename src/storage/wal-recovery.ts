@@ -27,7 +27,10 @@ interface Recovery {
  *
  * @throws SwarmError DATA_DAMAGED, DATA_FOREIGN; errors of the file system as they come.
  */
-export async function recoverLog(options: SegmentWriterOptions): Promise<Recovery> {
+export async function recoverLog(
+  options: SegmentWriterOptions,
+  logFiles: Pick<SegmentWriterOptions, 'openFile' | 'mayPreallocate'>,
+): Promise<Recovery> {
   const { folder } = options;
   const segments = await readSegments(folder);
   const { log, end, retention, leftovers } = replaySegments(segments, options);
@@ -37,7 +40,7 @@ export async function recoverLog(options: SegmentWriterOptions): Promise<Recover
   }
   for (const number of leftovers) await removeSegment(folder, number);
   const recovered = reconcile(log, snapshot?.meta);
-  const writer = new SegmentWriter(options, end.group);
+  const writer = new SegmentWriter({ ...options, ...logFiles }, end.group);
   try {
     await takeUp(writer, retention, { log, end, last: segments.at(-1) });
     if (recovered.entries !== log.entries) await restart(writer, retention, recovered);

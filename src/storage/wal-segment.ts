@@ -10,6 +10,8 @@ export interface SegmentWriterOptions extends Owner {
   readonly folder: string;
   /** Default: the file system. */
   readonly openFile?: OpenWalFile;
+  /** False while every byte of the disk is needed for what is said. Default: true. */
+  readonly mayPreallocate?: () => boolean;
 }
 
 /**
@@ -128,6 +130,7 @@ export class SegmentWriter {
   /** Zeros to write behind a group of `length` bytes. */
   #padding(length: number): number {
     const end = this.#position + length;
+    if (this.#options.mayPreallocate?.() === false) return 0;
     if (end <= this.#allocated || length >= PREALLOCATED_BYTES / 2) return 0;
     return Math.ceil(end / PREALLOCATED_BYTES) * PREALLOCATED_BYTES - end;
   }

@@ -1,12 +1,16 @@
 import { SwarmError } from '../protocol/errors.ts';
 import type { LogIndex } from '../protocol/ids.ts';
 import { InvariantError, invariant } from '../protocol/invariant.ts';
-import { MAX_SEGMENT_BYTES } from '../protocol/limits.ts';
+import { MAX_SEGMENT_BYTES, MAX_SYNC_MS } from '../protocol/limits.ts';
 import type { LogWrite } from '../protocol/state.ts';
+import { boundedSyncs } from './bounded-sync.ts';
+import { diskFailed, diskShort } from './disk-error.ts';
+import { DiskRoom, patientFiles, type RoomWatch } from './disk-room.ts';
 import type { LogStorage, RecoveredLog, StorageListener } from './port.ts';
 import { compactableTo, requireRecovered } from './reconcile.ts';
 import type { SnapshotFiles } from './snapshot-store.ts';
-import { claimFolder, diskFailed, removeSegment } from './wal-folder.ts';
+import { openWalFile } from './wal-file.ts';
+import { claimFolder, removeSegment } from './wal-folder.ts';
 import { isKnown } from './wal-record.ts';
 import { type LogTail, recoverLog, tailAfter } from './wal-recovery.ts';
 import type { SegmentRetention } from './wal-retention.ts';
@@ -15,6 +19,10 @@ import type { SegmentWriter, SegmentWriterOptions } from './wal-segment.ts';
 export interface WalOptions extends SegmentWriterOptions {
   /** A segment of at least this size gets a successor. Default `MAX_SEGMENT_BYTES`. */
   readonly maxSegmentBytes?: number;
+  /** How the room on the disk is watched. */
+  readonly room?: RoomWatch;
+  /** Default `MAX_SYNC_MS`. */
+  readonly maxSyncMs?: number;
 }
 
 /**
@@ -27,7 +35,15 @@ export async function openWal(options: WalOptions): Promise<LogStorage> {
   let unlock: (() => void) | undefined;
   try {
     unlock = await claimFolder(folder);
-    return new Wal(options, { ...(await recoverLog(options)), unlock });
+    const room = new DiskRoom({ folder, ...options.room });
+    const { openFile = openWalFile, maxSyncMs = MAX_SYNC_MS } = options;
+    const found = await recoverLog(options, {
+      openFile: patientFiles(room, boundedSyncs(openFile, maxSyncMs)),
+      mayPreallocate: () => !room.isShort,
+    });
+    const wal = new Wal(options, { ...found, room, unlock });
+    await wal.watchRoom();
+    return wal;
   } catch (error) {
     unlock?.();
     if (error instanceof SwarmError || error instanceof InvariantError) throw error;
@@ -41,6 +57,7 @@ interface WalStart {
   readonly retention: SegmentRetention;
   readonly tail: LogTail;
   readonly snapshots: SnapshotFiles;
+  readonly room: DiskRoom;
   readonly unlock: () => void;
 }
 
@@ -57,6 +74,7 @@ class Wal implements LogStorage {
   readonly #maxSegmentBytes: number;
   readonly #writer: SegmentWriter;
   readonly #retention: SegmentRetention;
+  readonly #room: DiskRoom;
   readonly #unlock: () => void;
   #recovered: RecoveredLog | undefined;
   /** After the last durable group. */
@@ -83,11 +101,21 @@ class Wal implements LogStorage {
     this.#retention = start.retention;
     this.#tail = start.tail;
     this.snapshots = start.snapshots;
+    this.#room = start.room;
     this.#unlock = start.unlock;
   }
 
   get recovered(): RecoveredLog {
     return requireRecovered(this.#recovered);
+  }
+
+  get shortage(): SwarmError | undefined {
+    return this.#room.isShort ? diskShort(this.#folder) : undefined;
+  }
+
+  /** Known before the first command can come in. */
+  watchRoom(): Promise<void> {
+    return this.#room.begin(() => this.#listener?.onRoomChanged?.(this.shortage));
   }
 
   start(listener: StorageListener): void {
@@ -119,6 +147,8 @@ class Wal implements LogStorage {
   }
 
   async #close(): Promise<void> {
+    // What waits for room is told that there is none.
+    this.#room.stop();
     await this.snapshots.close();
     if (this.#phase === 'flushing') {
       await new Promise<void>((resolve) => {
@@ -160,9 +190,11 @@ class Wal implements LogStorage {
   }
 
   #writeGroup(sequence: number): void {
+    const begunAt = this.#writer.bytes;
     this.#writer.write(this.#group, (error) => {
       const failure = error ?? this.#removalFailure;
       if (failure !== undefined) return this.#fail(failure);
+      this.#room.noteWritten(this.#writer.bytes - begunAt);
       for (const write of this.#group) {
         this.#retention.apply(write);
         this.#compactTo = Math.max(this.#compactTo, write.restartAt?.index ?? 0) as LogIndex;

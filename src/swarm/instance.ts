@@ -50,6 +50,7 @@ export interface InstanceOptions {
   onRoleChanged(status: NodeStatus): void;
   /** The swarm goes on without it: its work is given up, and its folder says so. */
   onRemoved?(): void;
+  onRoomChanged?(shortage: SwarmError | undefined): void;
   /** The node stopped by itself: its disk failed, or a promise of the algorithm broke. */
   onStopped(error: Error): void;
 }
@@ -130,6 +131,7 @@ export class Instance {
       setTimeout(() => this.#goIfRemoved().catch(this.#options.onTrouble), REMOVAL_GRACE_MS);
     },
     onTrouble: (error) => this.#options.onTrouble(error),
+    onRoomChanged: (shortage) => this.#options.onRoomChanged?.(shortage),
     onStopped: (error) => this.#options.onStopped(error),
   };
 

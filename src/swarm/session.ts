@@ -20,6 +20,7 @@ const WORTH_RETRYING: ReadonlySet<ErrorCode> = new Set([
   'NO_QUORUM',
   'NOT_LEADER',
   'BUSY',
+  'DISK_FULL',
   'TRANSFER_IN_PROGRESS',
   'NOT_RUNNING',
   'TIMEOUT',

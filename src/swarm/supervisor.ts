@@ -1,6 +1,7 @@
 import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { type Child, type ChildExit, type ChildMessage, startChild } from './child.ts';
+import { INSTANCE_EXIT, lastingReason } from './exit-code.ts';
 import type { SwarmFolder } from './layout.ts';
 import { isRemoved } from './removal.ts';
 
@@ -24,6 +25,8 @@ export interface SupervisorOptions {
 const MAX_CRASHES = 5;
 const CRASH_WINDOW_MS = 60_000;
 const FIRST_PAUSE_MS = 50;
+/** How soon an instance is tried again that found no room on its disk. */
+const ROOM_PAUSE_MS = 5_000;
 /** An instance that was told to stop gets this long to hand back its work. */
 const STOP_GRACE_MS = 10_000;
 /** One that was told to halt gets this long to take the processes of its tasks with it. */
@@ -38,6 +41,8 @@ interface Ward {
   crashes: number[];
   restart: NodeJS.Timeout | undefined;
   failure: SwarmError | undefined;
+  /** It ended for lack of room on its disk, and has not come back since. */
+  lacksRoom: boolean;
 }
 
 /**
@@ -47,7 +52,7 @@ interface Ward {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #wards: readonly Ward[];
-  #stopping = false;
+  #phase: 'starting' | 'running' | 'stopping' = 'starting';
   #lookForReturn: NodeJS.Timeout | undefined;
   #waiters: (() => void)[] = [];
 
@@ -60,6 +65,7 @@ export class Supervisor {
       crashes: [],
       restart: undefined,
       failure: undefined,
+      lacksRoom: false,
     }));
   }
 
@@ -76,14 +82,17 @@ export class Supervisor {
     const hasSettled = ({ state }: Ward): boolean => ['ready', 'down', 'removed'].includes(state);
     await this.#until(() => this.#wards.every(hasSettled));
     const failed = this.#wards.find(({ failure }) => failure !== undefined);
-    if (failed?.failure === undefined) return;
+    if (failed?.failure === undefined) {
+      if (this.#phase === 'starting') this.#phase = 'running';
+      return;
+    }
     await this.stop();
     throw failed.failure;
   }
 
   /** Stops every instance: all hand back their work, then all go; who takes too long is killed. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#phase = 'stopping';
     clearInterval(this.#lookForReturn);
     const late = setTimeout(() => void this.halt(), STOP_GRACE_MS);
     for (const ward of this.#wards) {
@@ -101,7 +110,7 @@ export class Supervisor {
 
   /** Ends every process at once, those of running tasks included. What was acknowledged is on disk. */
   async halt(): Promise<void> {
-    this.#stopping = true;
+    this.#phase = 'stopping';
     clearInterval(this.#lookForReturn);
     for (const { child, restart } of this.#wards) {
       clearTimeout(restart);
@@ -130,6 +139,7 @@ export class Supervisor {
       return;
     }
     ward.state = message.type;
+    if (message.type === 'ready') ward.lacksRoom = false;
     if (message.type === 'ready') this.#options.onEvent({ type: 'ready', id: ward.id, url: message.url });
     this.#wake();
   }
@@ -138,7 +148,7 @@ export class Supervisor {
     ward.child = undefined;
     ward.state = 'down';
     if (isRemoved(this.#options.folder, ward.id)) this.#setAside(ward);
-    else if (!this.#stopping) this.#afterCrash(ward, exit);
+    else if (this.#phase !== 'stopping') this.#afterCrash(ward, exit);
     this.#wake();
   }
 
@@ -146,7 +156,7 @@ export class Supervisor {
   #setAside(ward: Ward): void {
     ward.state = 'removed';
     this.#options.onEvent({ type: 'removed', id: ward.id });
-    if (this.#stopping) return;
+    if (this.#phase === 'stopping') return;
     this.#lookForReturn ??= setInterval(() => this.#takeBack(), LOOK_FOR_RETURN_MS);
   }
 
@@ -161,22 +171,48 @@ export class Supervisor {
   }
 
   #afterCrash(ward: Ward, exit: ChildExit): void {
-    const now = Date.now();
-    ward.crashes = [...ward.crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
     const { onEvent, folder } = this.#options;
+    // Room comes back by itself, or by a person who should have nothing else to do. Not at the very start, though:
+    // whoever starts a swarm wants to hear of it.
+    if (exit.code === INSTANCE_EXIT.diskFull && this.#phase === 'running') return this.#awaitRoom(ward, how);
+    const lasting = lastingReason(exit.code);
+    if (lasting !== undefined) {
+      // Its own word says more, if it came through.
+      const reason = `${lasting} (${how}); see ${folder.nodeLog(ward.id)}`;
+      ward.failure ??= new SwarmError('STOPPED', `instance ${ward.id}: ${reason}`);
+    }
     if (ward.failure !== undefined) {
       onEvent({ type: 'gave-up', id: ward.id, reason: ward.failure.message });
-    } else if (ward.crashes.length >= MAX_CRASHES) {
+      return;
+    }
+    const now = Date.now();
+    ward.crashes = [...ward.crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
+    if (ward.crashes.length >= MAX_CRASHES) {
       const reason = `${MAX_CRASHES} crashes within a minute, the last by ${how}; see ${folder.nodeLog(ward.id)}`;
       ward.failure = new SwarmError('STOPPED', `instance ${ward.id}: ${reason}`);
       onEvent({ type: 'gave-up', id: ward.id, reason });
     } else {
       const restartInMs = FIRST_PAUSE_MS * 2 ** (ward.crashes.length - 1);
-      ward.state = 'waiting';
-      ward.restart = setTimeout(() => this.#spawn(ward), restartInMs);
+      this.#spawnIn(ward, restartInMs);
       onEvent({ type: 'exited', id: ward.id, how, restartInMs });
     }
+  }
+
+  /** Tried again until there is room; told once, for the log of this process may lie on the same disk. */
+  #awaitRoom(ward: Ward, how: string): void {
+    ward.failure = undefined;
+    this.#spawnIn(ward, ROOM_PAUSE_MS);
+    if (!ward.lacksRoom) {
+      const { onEvent } = this.#options;
+      onEvent({ type: 'exited', id: ward.id, how: `${how}: disk full`, restartInMs: ROOM_PAUSE_MS });
+    }
+    ward.lacksRoom = true;
+  }
+
+  #spawnIn(ward: Ward, ms: number): void {
+    ward.state = 'waiting';
+    ward.restart = setTimeout(() => this.#spawn(ward), ms);
   }
 
   /** Waits until `condition` holds; it is looked at whenever a child changes. */

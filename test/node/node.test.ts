@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { logIndex } from '../../src/protocol/ids.ts';
+import { logIndex, nodeId } from '../../src/protocol/ids.ts';
 import { Lab, settled, voters } from './lab.ts';
 
 describe('one frame a peer and a turn', () => {
@@ -110,6 +110,21 @@ describe('time', () => {
     lab.run(400);
     const silent = leaderNode.status().peers.map(({ lastContactMs }) => lastContactMs ?? 0);
     expect(Math.min(...silent)).toBeGreaterThan(250);
+  });
+});
+
+describe('a link from somebody who is no member here', () => {
+  test('is welcome from the leader, and from anybody while there is none', () => {
+    const lab = settled();
+    const leader = lab.leader();
+    const [follower = ''] = voters.filter((name) => name !== leader);
+    const welcomes = (peer: string): boolean | undefined =>
+      lab.at(follower).listener.onStranger?.(nodeId(peer));
+    expect([welcomes(leader), welcomes('x')]).toEqual([true, false]);
+    lab.crash(leader);
+    lab.isolate(follower);
+    lab.run(2_000);
+    expect(welcomes('x')).toBe(true);
   });
 });
 

@@ -11,7 +11,7 @@ const SUBMITTERS = 4;
 /** A submitter whose command is not answered within this does not count it. */
 const ANSWER_MS = 2_000;
 
-interface Submitters {
+export interface Submitters {
   /** Ids of the tasks whose submission was acknowledged. */
   readonly acknowledged: readonly string[];
   /** Says no more, and waits for what is on its way. */
@@ -19,7 +19,7 @@ interface Submitters {
 }
 
 /** Clients that submit one small task after the other. */
-function submitTo(folder: SwarmFolder): Submitters {
+export function submitTo(folder: SwarmFolder): Submitters {
   const acknowledged: string[] = [];
   const over = new AbortController();
   const client = new SwarmClient({ folder, name: 'submitters', version: 'test' });
@@ -91,7 +91,7 @@ export async function killEverything(project: Project): Promise<void> {
   });
 }
 
-async function expectAcknowledged(project: Project, { acknowledged }: Submitters): Promise<void> {
+export async function expectAcknowledged(project: Project, { acknowledged }: Submitters): Promise<void> {
   const ids = await eventually('every task to be completed', async () => {
     const { exitCode, stdout, stderr } = await project.run(['task', 'list', '--json']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });

@@ -80,6 +80,9 @@ export class SimulatedDisk {
       write: (write) => storage.write(write),
       compact: (index) => storage.compact(index),
       snapshots: storage.snapshots,
+      get shortage() {
+        return storage.shortage;
+      },
       close: () => storage.close(),
     };
     return bug === 'acknowledges-early' ? this.#acknowledgingEarly(honest) : honest;

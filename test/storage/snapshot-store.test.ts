@@ -64,7 +64,8 @@ describe('a disk that refuses a snapshot', () => {
     const writer = startWriter(storage);
     await writer.write({ entries: entries(2, 3) });
     const outcome = await save(storage.snapshots, snapshotAt(3), pieces(10, 200_000));
-    expect(outcome).toMatchObject({ ok: false, error: { code: 'DISK_FAILED' } });
+    const code = row.code === 'ENOSPC' ? 'DISK_FULL' : 'DISK_FAILED';
+    expect(outcome).toMatchObject({ ok: false, error: { code } });
     expect(snapshotsIn(folder)).toEqual(['0000000000000001-1.snapshot']);
     expect(storage.snapshots.latest).toEqual(snapshotAt(1));
     await writer.write({ entries: entries(4, 5) });
@@ -87,7 +88,7 @@ describe('a disk that refuses a snapshot', () => {
     const source = sourceOf(snapshotAt(10), file);
     const receipt = got(await receive(storage.snapshots, source));
     got(await append(receipt, file.subarray(0, 900)));
-    expect(await append(receipt, file.subarray(900))).toMatchObject({ error: { code: 'DISK_FAILED' } });
+    expect(await append(receipt, file.subarray(900))).toMatchObject({ error: { code: 'DISK_FULL' } });
     expect(snapshotsIn(folder)).toEqual([]);
     expect(got(await receive(storage.snapshots, source)).heldBytes).toBe(0);
     await storage.close();

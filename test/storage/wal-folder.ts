@@ -42,6 +42,10 @@ export class Folders {
     return folder;
   }
 
+  remove(folder: string): void {
+    rmSync(folder, { recursive: true, force: true });
+  }
+
   dispose(): void {
     rmSync(this.#root, { recursive: true, force: true });
   }

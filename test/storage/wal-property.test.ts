@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { logIndex } from '../../src/protocol/ids.ts';
@@ -20,6 +19,7 @@ import {
   type Writer,
 } from './log-writes.ts';
 import { LossyFiles } from './lossy-files.ts';
+import { besideSnapshot, isCompacted, lastOf, termIn } from './reference-log.ts';
 import { got, pieces, save } from './snapshots.ts';
 import { Folders } from './wal-folder.ts';
 
@@ -113,27 +113,6 @@ function toWrite({ vote, keep, sizes }: Intent, covered: number, last: number): 
     ...(keep === undefined || last === covered ? {} : { truncateFrom: left + 1 }),
     entries: sizes.map((size, at) => entry(left + at + 1, 1 + (size % 5), size)),
   };
-}
-
-/** The reference: what opening makes of a log that lies beside a snapshot. */
-function besideSnapshot(log: PlainLog, snapshot: SnapshotMeta | undefined): PlainLog {
-  if (snapshot === undefined || termIn(log, snapshot.index) === snapshot.term) return log;
-  return { ...log, base: [snapshot.index, snapshot.term], entries: [] };
-}
-
-function termIn({ base, entries }: PlainLog, index: number): number | undefined {
-  return index === base[0] ? base[1] : entries.find(([at]) => at === index)?.[1];
-}
-
-const lastOf = ({ base, entries }: PlainLog): number => base[0] + entries.length;
-
-/** `found` may lack entries that a snapshot covers, and nothing else. */
-function isCompacted(found: PlainLog, whole: PlainLog, covered: number): boolean {
-  const [at, ofTerm] = found.base;
-  if (at < whole.base[0] || (at > whole.base[0] && at > covered)) return false;
-  if (termIn(whole, at) !== ofTerm) return false;
-  const expected = { ...whole, base: found.base, entries: whole.entries.filter(([index]) => index > at) };
-  return isDeepStrictEqual(found, expected);
 }
 
 /** One disk through many lives, beside a list of the writes that must be on it. */

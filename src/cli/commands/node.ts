@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { SwarmError } from '../../protocol/errors.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { ChildOrder, ChildWord } from '../../swarm/child.ts';
 import { packageVersion } from '../package-version.ts';
@@ -15,6 +16,9 @@ export function nodeCommand(): Command {
 /** For an instance without supervisor to hand back its work; without a quorum that may never succeed. */
 const ORPHAN_GRACE_MS = 10_000;
 
+/** What the log may hold back while nobody takes it; what comes then is dropped. */
+const MAX_UNWRITTEN_LOG_BYTES = 1024 * 1024;
+
 interface NodeCommandOptions {
   readonly swarm: string;
   readonly id: string;
@@ -25,12 +29,20 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
   const { startInstance } = await import('../../compose.ts');
   const { reportGroups } = await import('../../shell/program.ts');
   const { swarmFolder } = await import('../../swarm/layout.ts');
-  const { SwarmError } = await import('../../protocol/errors.ts');
-  const log = pino({ base: { node: id } }, pino.destination({ sync: true }));
+  const { INSTANCE_EXIT, instanceExitCode } = await import('../../swarm/exit-code.ts');
+  const output = pino.destination({ sync: true, maxLength: MAX_UNWRITTEN_LOG_BYTES });
+  // A disk that has no room for this line is no reason to end: what there is to say waits for the next one.
+  output.on('error', () => undefined);
+  const log = pino({ base: { node: id } }, output);
   const tell = (message: ChildWord): void => {
     process.send?.(message);
   };
   reportGroups((pid, change) => tell({ type: 'group', pid, change }));
+  const stopFor = (error: unknown, what: string): void => {
+    const exitCode = instanceExitCode(error);
+    log.fatal({ err: error, exitCode }, `${what}: ${error instanceof Error ? error.message : String(error)}`);
+    tellUnfit(error, () => process.exit(exitCode));
+  };
   try {
     const running = await startInstance({
       folder: swarmFolder(swarm),
@@ -38,14 +50,15 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
       version: packageVersion(),
       onTrouble: (error) => log.warn({ err: error }, 'trouble'),
       onRoleChanged: ({ role, term, leaderId }) => log.info({ role, term, leaderId }, 'role'),
+      onRoomChanged: (shortage) => {
+        if (shortage === undefined) log.info('the disk has room again');
+        else log.error({ err: shortage }, shortage.message);
+      },
       onRemoved: () => {
         log.warn('removed from the swarm; "raft-manager members add" lets it in again, as a learner');
-        void running.stop('hand-over').then(() => process.exit(0));
+        void running.stop('hand-over').then(() => process.exit(INSTANCE_EXIT.stopped));
       },
-      onStopped: (error) => {
-        log.fatal({ err: error }, 'the node has stopped by itself');
-        process.exit(1);
-      },
+      onStopped: (error) => stopFor(error, 'stopped by itself'),
     });
     log.info({ url: running.url, pid: process.pid }, 'ready');
     let leaving: Promise<void> | undefined;
@@ -56,24 +69,29 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
     const leave = async (manner: 'hand-over' | 'at-once'): Promise<void> => {
       await drain();
       await running.stop(manner);
-      process.exit(0);
+      process.exit(INSTANCE_EXIT.stopped);
     };
     process.on('message', (order: ChildOrder) => {
-      if (order.type === 'halt') process.exit(1);
+      if (order.type === 'halt') process.exit(INSTANCE_EXIT.crashed);
       if (order.type === 'stop') void leave('at-once');
       else void drain().then(() => tell({ type: 'drained' }));
     });
     // The supervisor is gone: nobody would restart this process, and nobody could stop it.
     process.on('disconnect', () => {
-      setTimeout(() => process.exit(1), ORPHAN_GRACE_MS).unref();
+      setTimeout(() => process.exit(INSTANCE_EXIT.crashed), ORPHAN_GRACE_MS).unref();
       void leave('at-once');
     });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void leave('hand-over'));
     tell({ type: 'ready', url: running.url });
   } catch (error) {
-    log.fatal({ err: error }, 'cannot start');
-    if (error instanceof SwarmError) tell({ type: 'unfit', code: error.code, message: error.message });
-    process.exitCode = 1;
-    process.disconnect?.();
+    stopFor(error, 'cannot start');
   }
+}
+
+/** Says that trying again would not help, where that is so, and goes on when the word is out. */
+function tellUnfit(error: unknown, done: () => void): void {
+  const message: ChildWord | undefined =
+    error instanceof SwarmError ? { type: 'unfit', code: error.code, message: error.message } : undefined;
+  if (message === undefined || process.send === undefined || !process.connected) return done();
+  process.send(message, () => done());
 }

@@ -128,7 +128,12 @@ async function stayInForeground(folder: SwarmFolder, options: UpOptions): Promis
 
 async function launch(folder: SwarmFolder): Promise<LaunchedSwarm> {
   const warn = (text: string): void => {
-    process.stderr.write(`raft-manager: ${text}\n`);
+    try {
+      process.stderr.write(`raft-manager: ${text}\n`);
+    } catch (error) {
+      // The log lies on the disk of the instances. Where that has failed, they need their supervisor all the more.
+      if (!(error instanceof Error && 'syscall' in error)) throw error;
+    }
   };
   try {
     return await launchSwarm({

@@ -1,0 +1,113 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { SwarmError } from '../../src/protocol/errors.ts';
+import { nodeId } from '../../src/protocol/ids.ts';
+import { InvariantError } from '../../src/protocol/invariant.ts';
+import { INSTANCE_EXIT, instanceExitCode } from '../../src/swarm/exit-code.ts';
+import { swarmFolder } from '../../src/swarm/layout.ts';
+import { Supervisor, type SupervisorEvent } from '../../src/swarm/supervisor.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'raft-manager-supervisor-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const id = nodeId('n1');
+let swarms = 0;
+
+/** A supervisor of one process that runs `script`, and what it says until `isLast`. */
+async function supervise(script: string, isLast: (event: SupervisorEvent) => boolean) {
+  swarms += 1;
+  const events: SupervisorEvent[] = [];
+  let onLast: () => void = () => undefined;
+  const last = new Promise<void>((resolve) => {
+    onLast = resolve;
+  });
+  const supervisor = new Supervisor({
+    folder: swarmFolder(join(root, String(swarms))),
+    ids: [id],
+    command: () => [process.execPath, '-e', script],
+    onEvent(event) {
+      events.push(event);
+      if (isLast(event)) onLast();
+    },
+  });
+  const failure = await supervisor.start().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (failure === undefined) await last;
+  await supervisor.stop();
+  return { failure, types: events.map(({ type }) => type), last: events.at(-1) };
+}
+
+const READY = "process.send({ type: 'ready', url: '' }, () => EXIT);";
+const readyThen = (exit: string): string => READY.replace('EXIT', exit);
+
+describe('an instance that ends so is reported and left down, not started again', () => {
+  test.each([
+    { why: 'its disk failed', code: INSTANCE_EXIT.diskFailed },
+    { why: 'its data are damaged', code: INSTANCE_EXIT.damaged },
+    { why: 'its folder or its port is in use', code: INSTANCE_EXIT.inUse },
+    { why: 'it is not set up to work', code: INSTANCE_EXIT.misconfigured },
+  ])('$why ($code)', async ({ why, code }) => {
+    const { failure, types, last } = await supervise(
+      readyThen(`process.exit(${code})`),
+      ({ type }) => type === 'gave-up',
+    );
+    expect(failure).toBeUndefined();
+    expect(types).toEqual(['started', 'ready', 'gave-up']);
+    expect(last).toMatchObject({ reason: expect.stringContaining(`${why} (exit code ${code}); see `) });
+  });
+});
+
+test('its own last word is what is reported', async () => {
+  const word = "{ type: 'unfit', code: 'DISK_FAILED', message: 'EIO on sda1' }";
+  const { last } = await supervise(
+    readyThen(`process.send(${word}, () => process.exit(74))`),
+    ({ type }) => type === 'gave-up',
+  );
+  expect(last).toMatchObject({ type: 'gave-up', reason: 'EIO on sda1' });
+});
+
+test('one that broke an invariant is started again: it may have been a matter of the moment', async () => {
+  const { types } = await supervise(
+    readyThen(`process.exit(${INSTANCE_EXIT.bug})`),
+    ({ type }) => type === 'exited',
+  );
+  expect(types).toEqual(['started', 'ready', 'exited']);
+});
+
+test('one that ran out of room is tried again after a pause, and not counted as crashed', async () => {
+  const { last } = await supervise(
+    readyThen(`process.exit(${INSTANCE_EXIT.diskFull})`),
+    ({ type }) => type === 'exited',
+  );
+  expect(last).toMatchObject({ how: 'exit code 73: disk full', restartInMs: 5_000 });
+});
+
+test('a swarm that does not come up for lack of room says so instead of waiting', async () => {
+  const word = "{ type: 'unfit', code: 'DISK_FULL', message: 'no room' }";
+  const { failure } = await supervise(
+    `process.send(${word}, () => process.exit(73))`,
+    ({ type }) => type === 'gave-up',
+  );
+  expect(failure).toMatchObject({ code: 'DISK_FULL', message: 'no room' });
+});
+
+test.each([
+  { why: 'disk', error: new SwarmError('DISK_FAILED', ''), code: 74 },
+  { why: 'room', error: new SwarmError('DISK_FULL', ''), code: 73 },
+  { why: 'damage', error: new SwarmError('DATA_DAMAGED', ''), code: 65 },
+  { why: 'another process has the folder', error: new SwarmError('DATA_LOCKED', ''), code: 75 },
+  { why: 'another process has the port', error: new SwarmError('PORT_IN_USE', ''), code: 75 },
+  { why: 'the folder is of another node', error: new SwarmError('DATA_FOREIGN', ''), code: 78 },
+  { why: 'a broken promise', error: new InvariantError('x'), code: 70 },
+  { why: 'a bug', error: new TypeError('x'), code: 1 },
+])('an instance ends with $code: $why', ({ error, code }) => {
+  expect(instanceExitCode(error)).toBe(code);
+});
+
+test('every exit code is in the table that tells people what to do', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
+  for (const code of Object.values(INSTANCE_EXIT)) expect(page).toMatch(new RegExp(`^\\| ${code} \\|`, 'm'));
+});
