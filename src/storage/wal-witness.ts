@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { SwarmError } from '../protocol/errors.ts';
+import type { Millis } from '../protocol/ids.ts';
+import { damaged } from './wal-damage.ts';
+import { openWalFile, type WalFile, writeDurably } from './wal-file.ts';
+import { segmentPath } from './wal-folder.ts';
+
+/** Up to where a log was durable. */
+export interface DurableEnd {
+  /** Number of its last segment. */
+  readonly segment: number;
+  readonly bytes: number;
+}
+
+const FILE_NAME = 'durable';
+/** Two slots in sectors of their own take turns: a word that is torn leaves the one before it. */
+const SLOT_BYTES = 512;
+/** CRC-32 of what follows, segment (4 bytes), bytes (6 bytes); little-endian. */
+const WORD_BYTES = 14;
+
+/** Between two words while the log is busy: whoever asks for them has the last one written when it rests. */
+const PAUSE_MS: Millis = 100;
+
+/**
+ * A second mark of what was durable, apart from the log: without it a log that has lost its end reads like one that
+ * never had it (FAST'18). It is written after the sync it tells of, and not synced itself: it may lag behind,
+ * and it is never ahead.
+ */
+export class WalWitness {
+  readonly #file: WalFile;
+  #slot = 0;
+  #toldAt: Millis = 0;
+  #untold: DurableEnd | undefined;
+  #telling: Promise<void> | undefined;
+  #isClosed = false;
+
+  private constructor(file: WalFile) {
+    this.#file = file;
+  }
+
+  static async open(folder: string): Promise<WalWitness> {
+    return new WalWitness(await openWalFile(join(folder, FILE_NAME)));
+  }
+
+  /** Everything up to `end` is durable, and nothing else is under way for the moment if the log `rests`. */
+  note(end: DurableEnd, { rests }: { readonly rests: boolean }): void {
+    this.#untold = end;
+    if (this.#telling !== undefined || !(rests || performance.now() - this.#toldAt >= PAUSE_MS)) return;
+    this.#telling = this.#tell().finally(() => {
+      this.#telling = undefined;
+    });
+  }
+
+  /** The last word, durably; none when the log has failed. */
+  async close(end: DurableEnd | undefined): Promise<void> {
+    await this.#telling;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    try {
+      if (end !== undefined) await writeDurably(this.#file, encode(end), this.#nextSlot());
+    } finally {
+      await this.#file.close();
+    }
+  }
+
+  async #tell(): Promise<void> {
+    for (let end = this.#untold; end !== undefined; end = this.#untold) {
+      this.#untold = undefined;
+      this.#toldAt = performance.now();
+      const word = encode(end);
+      // An older word is as true as this one: whatever is wrong with the disk, the log itself will tell.
+      await new Promise<void>((resolve) => this.#file.write(word, this.#nextSlot(), () => resolve()));
+    }
+  }
+
+  #nextSlot(): number {
+    this.#slot = 1 - this.#slot;
+    return this.#slot * SLOT_BYTES;
+  }
+}
+
+function encode({ segment, bytes }: DurableEnd): Buffer {
+  const word = Buffer.alloc(WORD_BYTES);
+  word.writeUInt32LE(segment, 4);
+  word.writeUIntLE(bytes, 8, 6);
+  word.writeUInt32LE(crc32(word.subarray(4)), 0);
+  return word;
+}
+
+/** What a former life is known to have made durable; undefined when nothing is known. */
+export async function readWitness(folder: string): Promise<DurableEnd | undefined> {
+  const words = await readFile(join(folder, FILE_NAME)).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  });
+  const [first, second] = [decode(words, 0), decode(words, SLOT_BYTES)];
+  if (first === undefined || second === undefined) return first ?? second;
+  return isBefore(first, second) ? second : first;
+}
+
+function decode(words: Buffer, at: number): DurableEnd | undefined {
+  const word = words.subarray(at, at + WORD_BYTES);
+  if (word.length < WORD_BYTES || word.readUInt32LE(0) !== crc32(word.subarray(4))) return undefined;
+  return { segment: word.readUInt32LE(4), bytes: word.readUIntLE(8, 6) };
+}
+
+function isBefore(left: DurableEnd, right: DurableEnd): boolean {
+  return left.segment < right.segment || (left.segment === right.segment && left.bytes < right.bytes);
+}
+
+/** What is wrong with a log that ends at `found`, when it is known to have been durable up to `witnessed`. */
+export function lossOf(
+  folder: string,
+  found: DurableEnd,
+  witnessed: DurableEnd | undefined,
+): SwarmError | undefined {
+  if (witnessed === undefined || !isBefore(found, witnessed)) return undefined;
+  const { segment, bytes } = witnessed;
+  const path = segmentPath(folder, segment);
+  if (segment > found.segment)
+    return damaged(path, 0, 'the segment is gone, or its beginning cannot be read');
+  return damaged(
+    path,
+    found.bytes,
+    `it was durable up to byte ${bytes}, and the rest cannot be read any more`,
+  );
+}
