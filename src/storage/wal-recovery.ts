@@ -1,4 +1,4 @@
-import { type LogIndex, TERM_ZERO } from '../protocol/ids.ts';
+import { type LogIndex, type Millis, TERM_ZERO } from '../protocol/ids.ts';
 import type { LogWrite } from '../protocol/state.ts';
 import type { RecoveredLog } from './port.ts';
 import { lastPosition, type ReplayedLog, reconcile } from './reconcile.ts';
@@ -11,6 +11,11 @@ import { type LogEnd, replaySegments, type Segment } from './wal-replay.ts';
 import type { SegmentRetention } from './wal-retention.ts';
 import { SegmentWriter, type SegmentWriterOptions } from './wal-segment.ts';
 import { lossOf, readWitness, WalWitness } from './wal-witness.ts';
+
+export interface RecoveryOptions extends SegmentWriterOptions {
+  /** Between two words of the witness. */
+  readonly witnessPauseMs?: Millis;
+}
 
 /** What the next segment would have to say of those before it. */
 export type LogTail = SegmentStart;
@@ -30,7 +35,7 @@ interface Recovery {
  * @throws SwarmError DATA_DAMAGED, DATA_FOREIGN; errors of the file system as they come.
  */
 export async function recoverLog(
-  options: SegmentWriterOptions,
+  options: RecoveryOptions,
   logFiles: Pick<SegmentWriterOptions, 'openFile' | 'mayPreallocate'>,
 ): Promise<Recovery> {
   const { folder } = options;
@@ -50,7 +55,7 @@ export async function recoverLog(
     await takeUp(writer, retention, { log, end, last: segments.at(-1) });
     if (recovered.entries !== log.entries) await restart(writer, retention, recovered);
     await cleanSnapshots(folder, snapshot?.meta);
-    const witness = await WalWitness.open(folder);
+    const witness = await WalWitness.open(folder, options.witnessPauseMs);
     const tail = { hardState: recovered.hardState, last: lastPosition(recovered) };
     const snapshots = new SnapshotFiles(options, snapshot);
     return { recovered, writer, witness, retention, tail, snapshots };

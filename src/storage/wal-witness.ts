@@ -20,7 +20,7 @@ const SLOT_BYTES = 512;
 /** CRC-32 of what follows, segment (4 bytes), bytes (6 bytes); little-endian. */
 const WORD_BYTES = 14;
 
-/** Between two words while the log is busy: whoever asks for them has the last one written when it rests. */
+/** Between two words. A word for every sync would cost as much as it is worth. */
 const PAUSE_MS: Millis = 100;
 
 /**
@@ -31,33 +31,42 @@ const PAUSE_MS: Millis = 100;
 export class WalWitness {
   readonly #file: WalFile;
   #slot = 0;
-  #toldAt: Millis = 0;
+  readonly #pauseMs: Millis;
+  #toldAt: Millis = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
   #untold: DurableEnd | undefined;
   #telling: Promise<void> | undefined;
   #isClosed = false;
 
-  private constructor(file: WalFile) {
+  private constructor(file: WalFile, pauseMs: Millis) {
     this.#file = file;
+    this.#pauseMs = pauseMs;
   }
 
-  static async open(folder: string): Promise<WalWitness> {
-    return new WalWitness(await openWalFile(join(folder, FILE_NAME)));
+  static async open(folder: string, pauseMs: Millis = PAUSE_MS): Promise<WalWitness> {
+    return new WalWitness(await openWalFile(join(folder, FILE_NAME)), pauseMs);
   }
 
-  /** Everything up to `end` is durable, and nothing else is under way for the moment if the log `rests`. */
-  note(end: DurableEnd, { rests }: { readonly rests: boolean }): void {
+  /** Everything up to `end` is durable. */
+  note(end: DurableEnd): void {
     this.#untold = end;
-    if (this.#telling !== undefined || !(rests || performance.now() - this.#toldAt >= PAUSE_MS)) return;
-    this.#telling = this.#tell().finally(() => {
-      this.#telling = undefined;
-    });
+    if (this.#telling !== undefined || this.#timer !== undefined || this.#isClosed) return;
+    const wait = this.#toldAt + this.#pauseMs - performance.now();
+    if (wait <= 0) return this.#tell();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#tell();
+    }, wait);
+    // Whoever ends before has lost a word, and nothing of the log.
+    this.#timer.unref();
   }
 
   /** The last word, durably; none when the log has failed. */
   async close(end: DurableEnd | undefined): Promise<void> {
-    await this.#telling;
     if (this.#isClosed) return;
     this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#telling;
     try {
       if (end !== undefined) await writeDurably(this.#file, encode(end), this.#nextSlot());
     } finally {
@@ -65,14 +74,19 @@ export class WalWitness {
     }
   }
 
-  async #tell(): Promise<void> {
-    for (let end = this.#untold; end !== undefined; end = this.#untold) {
-      this.#untold = undefined;
-      this.#toldAt = performance.now();
-      const word = encode(end);
-      // An older word is as true as this one: whatever is wrong with the disk, the log itself will tell.
-      await new Promise<void>((resolve) => this.#file.write(word, this.#nextSlot(), () => resolve()));
-    }
+  #tell(): void {
+    const end = this.#untold;
+    if (end === undefined) return;
+    this.#untold = undefined;
+    this.#toldAt = performance.now();
+    // An older word is as true as this one: whatever is wrong with the disk, the log itself will tell.
+    this.#telling = new Promise((resolve) => {
+      this.#file.write(encode(end), this.#nextSlot(), () => {
+        this.#telling = undefined;
+        resolve();
+        if (this.#untold !== undefined) this.note(this.#untold);
+      });
+    });
   }
 
   #nextSlot(): number {

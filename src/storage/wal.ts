@@ -12,12 +12,12 @@ import type { SnapshotFiles } from './snapshot-store.ts';
 import { openWalFile } from './wal-file.ts';
 import { claimFolder, removeSegment } from './wal-folder.ts';
 import { isKnown } from './wal-record.ts';
-import { type LogTail, recoverLog, tailAfter } from './wal-recovery.ts';
+import { type LogTail, type RecoveryOptions, recoverLog, tailAfter } from './wal-recovery.ts';
 import type { SegmentRetention } from './wal-retention.ts';
-import type { SegmentWriter, SegmentWriterOptions } from './wal-segment.ts';
+import type { SegmentWriter } from './wal-segment.ts';
 import type { WalWitness } from './wal-witness.ts';
 
-export interface WalOptions extends SegmentWriterOptions {
+export interface WalOptions extends RecoveryOptions {
   /** A segment of at least this size gets a successor. Default `MAX_SEGMENT_BYTES`. */
   readonly maxSegmentBytes?: number;
   /** How the room on the disk is watched. */
@@ -210,7 +210,7 @@ class Wal implements LogStorage {
       const { end } = this.#writer;
       // The next group is on its way to the disk before anybody hears of this one.
       this.#flush();
-      this.#witness.note(end, { rests: this.#phase === 'idle' });
+      this.#witness.note(end);
       this.#free();
       this.#listener?.onDurable(sequence);
     });
