@@ -39,7 +39,8 @@ export default defineConfig({
       {
         test: {
           name: 'faults',
-          include: ['test/faults/**/*.test.ts'],
+          include: ['test/faults/**/*.test.ts', 'test/storage/every-byte.test.ts'],
+          env: { RAFT_MANAGER_EVERY_BYTE: '1' },
           fileParallelism: false,
           sequence: { groupOrder: 3 },
           ...patience,

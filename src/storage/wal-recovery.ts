@@ -1,4 +1,4 @@
-import { type LogIndex, TERM_ZERO } from '../protocol/ids.ts';
+import { type LogIndex, type Millis, TERM_ZERO } from '../protocol/ids.ts';
 import type { LogWrite } from '../protocol/state.ts';
 import type { RecoveredLog } from './port.ts';
 import { lastPosition, type ReplayedLog, reconcile } from './reconcile.ts';
@@ -10,6 +10,12 @@ import { type SegmentStart, WAL_VERSION } from './wal-record.ts';
 import { type LogEnd, replaySegments, type Segment } from './wal-replay.ts';
 import type { SegmentRetention } from './wal-retention.ts';
 import { SegmentWriter, type SegmentWriterOptions } from './wal-segment.ts';
+import { lossOf, readWitness, WalWitness } from './wal-witness.ts';
+
+export interface RecoveryOptions extends SegmentWriterOptions {
+  /** Between two words of the witness. */
+  readonly witnessPauseMs?: Millis;
+}
 
 /** What the next segment would have to say of those before it. */
 export type LogTail = SegmentStart;
@@ -17,6 +23,7 @@ export type LogTail = SegmentStart;
 interface Recovery {
   readonly recovered: RecoveredLog;
   readonly writer: SegmentWriter;
+  readonly witness: WalWitness;
   readonly retention: SegmentRetention;
   readonly tail: LogTail;
   readonly snapshots: SnapshotFiles;
@@ -28,12 +35,15 @@ interface Recovery {
  * @throws SwarmError DATA_DAMAGED, DATA_FOREIGN; errors of the file system as they come.
  */
 export async function recoverLog(
-  options: SegmentWriterOptions,
+  options: RecoveryOptions,
   logFiles: Pick<SegmentWriterOptions, 'openFile' | 'mayPreallocate'>,
 ): Promise<Recovery> {
   const { folder } = options;
   const segments = await readSegments(folder);
   const { log, end, retention, leftovers } = replaySegments(segments, options);
+  const found = { segment: segments.at(-1)?.number ?? 0, bytes: end.validBytes };
+  const loss = lossOf(folder, found, await readWitness(folder));
+  if (loss !== undefined) throw loss;
   const snapshot = await findSnapshot(options, log);
   if (snapshot !== undefined && segments.length === 0) {
     throw damaged(folder, 0, 'there is a snapshot, but not the log that belongs to it');
@@ -45,12 +55,14 @@ export async function recoverLog(
     await takeUp(writer, retention, { log, end, last: segments.at(-1) });
     if (recovered.entries !== log.entries) await restart(writer, retention, recovered);
     await cleanSnapshots(folder, snapshot?.meta);
+    const witness = await WalWitness.open(folder, options.witnessPauseMs);
+    const tail = { hardState: recovered.hardState, last: lastPosition(recovered) };
+    const snapshots = new SnapshotFiles(options, snapshot);
+    return { recovered, writer, witness, retention, tail, snapshots };
   } catch (error) {
     await writer.close();
     throw error;
   }
-  const tail = { hardState: recovered.hardState, last: lastPosition(recovered) };
-  return { recovered, writer, retention, tail, snapshots: new SnapshotFiles(options, snapshot) };
 }
 
 interface FoundLog {

@@ -5,6 +5,7 @@ import { cutFile, segmentPath, syncFolder } from './wal-folder.ts';
 import { GroupEncoder } from './wal-group.ts';
 import { encodeSegmentHeader, type Owner, type SegmentStart } from './wal-record.ts';
 import type { LogEnd, Segment } from './wal-replay.ts';
+import type { DurableEnd } from './wal-witness.ts';
 
 export interface SegmentWriterOptions extends Owner {
   readonly folder: string;
@@ -54,6 +55,11 @@ export class SegmentWriter {
   /** Bytes of its groups. */
   get bytes(): number {
     return this.#position;
+  }
+
+  /** Up to where the log is durable while nothing is under way. */
+  get end(): DurableEnd {
+    return { segment: this.#number, bytes: this.#position };
   }
 
   /** Creates a segment and makes it the one to write to. */

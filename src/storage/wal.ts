@@ -12,11 +12,12 @@ import type { SnapshotFiles } from './snapshot-store.ts';
 import { openWalFile } from './wal-file.ts';
 import { claimFolder, removeSegment } from './wal-folder.ts';
 import { isKnown } from './wal-record.ts';
-import { type LogTail, recoverLog, tailAfter } from './wal-recovery.ts';
+import { type LogTail, type RecoveryOptions, recoverLog, tailAfter } from './wal-recovery.ts';
 import type { SegmentRetention } from './wal-retention.ts';
-import type { SegmentWriter, SegmentWriterOptions } from './wal-segment.ts';
+import type { SegmentWriter } from './wal-segment.ts';
+import type { WalWitness } from './wal-witness.ts';
 
-export interface WalOptions extends SegmentWriterOptions {
+export interface WalOptions extends RecoveryOptions {
   /** A segment of at least this size gets a successor. Default `MAX_SEGMENT_BYTES`. */
   readonly maxSegmentBytes?: number;
   /** How the room on the disk is watched. */
@@ -57,6 +58,7 @@ interface WalStart {
   readonly retention: SegmentRetention;
   readonly tail: LogTail;
   readonly snapshots: SnapshotFiles;
+  readonly witness: WalWitness;
   readonly room: DiskRoom;
   readonly unlock: () => void;
 }
@@ -74,6 +76,7 @@ class Wal implements LogStorage {
   readonly #maxSegmentBytes: number;
   readonly #writer: SegmentWriter;
   readonly #retention: SegmentRetention;
+  readonly #witness: WalWitness;
   readonly #room: DiskRoom;
   readonly #unlock: () => void;
   #recovered: RecoveredLog | undefined;
@@ -101,6 +104,7 @@ class Wal implements LogStorage {
     this.#retention = start.retention;
     this.#tail = start.tail;
     this.snapshots = start.snapshots;
+    this.#witness = start.witness;
     this.#room = start.room;
     this.#unlock = start.unlock;
   }
@@ -157,8 +161,10 @@ class Wal implements LogStorage {
     }
     await this.#removal;
     try {
-      if (this.#phase === 'idle') await this.#writer.mark();
+      const isSound = this.#phase === 'idle';
+      if (isSound) await this.#writer.mark();
       await this.#writer.close();
+      await this.#witness.close(isSound ? this.#writer.end : undefined);
     } catch (error) {
       throw diskFailed(this.#folder, error);
     } finally {
@@ -170,6 +176,7 @@ class Wal implements LogStorage {
   async #giveBack(): Promise<void> {
     try {
       await this.#writer.close();
+      await this.#witness.close(undefined);
     } finally {
       this.#unlock();
     }
@@ -200,8 +207,10 @@ class Wal implements LogStorage {
         this.#compactTo = Math.max(this.#compactTo, write.restartAt?.index ?? 0) as LogIndex;
         this.#tail = tailAfter(this.#tail, write);
       }
+      const { end } = this.#writer;
       // The next group is on its way to the disk before anybody hears of this one.
       this.#flush();
+      this.#witness.note(end);
       this.#free();
       this.#listener?.onDurable(sequence);
     });

@@ -1,5 +1,6 @@
 import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
+import { majority } from '../protocol/state.ts';
 import { type Child, type ChildExit, type ChildMessage, startChild } from './child.ts';
 import { INSTANCE_EXIT, lastingReason } from './exit-code.ts';
 import type { SwarmFolder } from './layout.ts';
@@ -33,6 +34,9 @@ const STOP_GRACE_MS = 10_000;
 const HALT_GRACE_MS = 1_000;
 /** How soon an instance starts that was let in again. */
 const LOOK_FOR_RETURN_MS = 500;
+
+/** What may befall one instance alone, and is no mistake of whoever starts the swarm. */
+const OF_ONE_DISK: ReadonlySet<ErrorCode> = new Set(['DATA_DAMAGED', 'DISK_FAILED']);
 
 interface Ward {
   readonly id: NodeId;
@@ -70,9 +74,10 @@ export class Supervisor {
   }
 
   /**
-   * Starts every instance that was not removed, and waits until each is ready.
+   * Starts every instance that was not removed, and waits until each is ready, or has said that it cannot work.
+   * A majority goes on without those whose data or disk are no good: that is what it is a majority for.
    *
-   * @throws SwarmError of the first instance that cannot work; the others are stopped then.
+   * @throws SwarmError of the first instance that cannot work otherwise; the others are stopped then.
    */
   async start(): Promise<void> {
     for (const ward of this.#wards) {
@@ -81,13 +86,19 @@ export class Supervisor {
     }
     const hasSettled = ({ state }: Ward): boolean => ['ready', 'down', 'removed'].includes(state);
     await this.#until(() => this.#wards.every(hasSettled));
-    const failed = this.#wards.find(({ failure }) => failure !== undefined);
-    if (failed?.failure === undefined) {
+    const failures = this.#wards.flatMap(({ failure }) => failure ?? []);
+    const [first] = failures;
+    if (first === undefined || this.#canDoWithout(failures)) {
       if (this.#phase === 'starting') this.#phase = 'running';
       return;
     }
     await this.stop();
-    throw failed.failure;
+    throw first;
+  }
+
+  #canDoWithout(failures: readonly SwarmError[]): boolean {
+    const ready = this.#wards.filter(({ state }) => state === 'ready').length;
+    return ready >= majority(this.#wards.length) && failures.every(({ code }) => OF_ONE_DISK.has(code));
   }
 
   /** Stops every instance: all hand back their work, then all go; who takes too long is killed. */

@@ -99,8 +99,9 @@ describe.each(AT)('at sync $nth', ({ nth }) => {
 describe.each([1, 2, 4, 9, 16, 25, 40].map((nth) => ({ nth })))('at write $nth', ({ nth }) => {
   test('an input/output error ends the process with its own code', async () => {
     const folder = folders.create();
-    const run = await runUnder(`pwrite64:error=EIO:when=${nth}`, folder);
-    expect(endOf(run)).toBe(costsASnapshot(run) ? 'exit 0' : 'exit 74: EIO: i/o error, write');
+    // From then on all of them: a single one may be of a snapshot or the witness, which the log can do without.
+    const run = await runUnder(`pwrite64:error=EIO:when=${nth}+`, folder);
+    expect(endOf(run)).toBe('exit 74: EIO: i/o error, write');
     await expectWhole(folder, run);
   });
 

@@ -36,7 +36,9 @@ export const SHORT: RoomWatch = {
   lookAgainMs: 1e6,
 };
 /** Of so many lives, one writes zeros ahead. */
-const AMPLE_EVERY = 3;
+const AMPLE_EVERY = 6;
+/** Of so many lives, one has its witness speak at every sync. */
+const TALKATIVE_EVERY = 2;
 
 const SMALL_SEGMENTS = 4_000;
 
@@ -85,7 +87,8 @@ export class BusyRun {
   async #open(): Promise<Writer> {
     this.#lives += 1;
     const room = this.#lives % AMPLE_EVERY === 0 ? AMPLE : SHORT;
-    const options = { folder: this.#folder, ...OWNER, maxSegmentBytes: SMALL_SEGMENTS, room };
+    const witnessPauseMs = this.#lives % TALKATIVE_EVERY === 0 ? 0 : 100;
+    const options = { ...OWNER, maxSegmentBytes: SMALL_SEGMENTS, room, witnessPauseMs, folder: this.#folder };
     this.#before = this.writes.length;
     this.#writer = startWriter(await openWal(options));
     return this.#writer;

@@ -47,9 +47,13 @@ export class CrashedDisk {
     const at = this.#steps;
     this.#steps += 1;
     switch (step.op) {
-      case 'write':
-        this.#pending = [...this.#pending, ...sectorsOf(step, at)];
+      case 'write': {
+        const sectors = sectorsOf(step, at);
+        // What is overwritten before any sync covers it may well have got to the disk first.
+        this.#settle((old) => sectors.some((each) => isSameSector(old, each)));
+        this.#pending = [...this.#pending, ...sectors];
         return;
+      }
       case 'truncate':
         this.#pending = [...this.#pending, { at, kind: 'truncate', file: step.file, length: step.length }];
         return;
@@ -84,6 +88,11 @@ export class CrashedDisk {
     for (const each of this.#pending) if (isDurable(each)) apply(each, state);
     this.#pending = this.#pending.filter((each) => !isDurable(each));
   }
+}
+
+function isSameSector(old: Pending, each: Pending): boolean {
+  if (old.kind !== 'sector' || each.kind !== 'sector' || old.file !== each.file) return false;
+  return old.position === each.position && old.bytes.length === each.bytes.length;
 }
 
 interface State {

@@ -85,6 +85,42 @@ test('one that ran out of room is tried again after a pause, and not counted as 
   expect(last).toMatchObject({ how: 'exit code 73: disk full', restartInMs: 5_000 });
 });
 
+describe('of three instances', () => {
+  const READY_FOR_GOOD = readyThen("process.on('message', () => process.exit(0))");
+  const unfit = (code: string): string =>
+    `process.send({ type: 'unfit', code: '${code}', message: 'as it says' }, () => process.exit(65))`;
+
+  /** How a swarm comes up whose first instances run `script`, and the others as they should. */
+  async function start(script: string, count: number) {
+    swarms += 1;
+    const ids = ['a', 'b', 'c'].map(nodeId);
+    const gaveUp: string[] = [];
+    const supervisor = new Supervisor({
+      folder: swarmFolder(join(root, String(swarms))),
+      ids,
+      command: (of) => [process.execPath, '-e', ids.indexOf(of) < count ? script : READY_FOR_GOOD],
+      onEvent: (event) => event.type === 'gave-up' && gaveUp.push(event.id),
+    });
+    const outcome = await supervisor.start().then(
+      () => 'up',
+      (error: unknown) => (error instanceof SwarmError ? error.code : String(error)),
+    );
+    await supervisor.halt();
+    return { outcome, gaveUp };
+  }
+
+  test.each([
+    { why: 'the others are a majority', code: 'DATA_DAMAGED', count: 1, outcome: 'up' },
+    { why: 'the disk is of one alone', code: 'DISK_FAILED', count: 1, outcome: 'up' },
+    { why: 'the others are no majority', code: 'DATA_DAMAGED', count: 2, outcome: 'DATA_DAMAGED' },
+    { why: 'a mistake of whoever starts it', code: 'BAD_INPUT', count: 1, outcome: 'BAD_INPUT' },
+  ])('$count with $code: $why', async ({ code, count, outcome }) => {
+    const started = await start(unfit(code), count);
+    expect(started.outcome).toBe(outcome);
+    expect(started.gaveUp).toHaveLength(count);
+  });
+});
+
 test('a swarm that does not come up for lack of room says so instead of waiting', async () => {
   const word = "{ type: 'unfit', code: 'DISK_FULL', message: 'no room' }";
   const { failure } = await supervise(

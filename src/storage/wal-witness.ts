@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { SwarmError } from '../protocol/errors.ts';
+import type { Millis } from '../protocol/ids.ts';
+import { damaged } from './wal-damage.ts';
+import { openWalFile, type WalFile, writeDurably } from './wal-file.ts';
+import { segmentPath } from './wal-folder.ts';
+
+/** Up to where a log was durable. */
+export interface DurableEnd {
+  /** Number of its last segment. */
+  readonly segment: number;
+  readonly bytes: number;
+}
+
+const FILE_NAME = 'durable';
+/** Two slots in sectors of their own take turns: a word that is torn leaves the one before it. */
+const SLOT_BYTES = 512;
+/** CRC-32 of what follows, segment (4 bytes), bytes (6 bytes); little-endian. */
+const WORD_BYTES = 14;
+
+/** Between two words. A word for every sync would cost as much as it is worth. */
+const PAUSE_MS: Millis = 100;
+
+/**
+ * A second mark of what was durable, apart from the log: without it a log that has lost its end reads like one that
+ * never had it (FAST'18). It is written after the sync it tells of, and not synced itself: it may lag behind,
+ * and it is never ahead.
+ */
+export class WalWitness {
+  readonly #file: WalFile;
+  #slot = 0;
+  readonly #pauseMs: Millis;
+  #toldAt: Millis = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #untold: DurableEnd | undefined;
+  #telling: Promise<void> | undefined;
+  #isClosed = false;
+
+  private constructor(file: WalFile, pauseMs: Millis) {
+    this.#file = file;
+    this.#pauseMs = pauseMs;
+  }
+
+  static async open(folder: string, pauseMs: Millis = PAUSE_MS): Promise<WalWitness> {
+    return new WalWitness(await openWalFile(join(folder, FILE_NAME)), pauseMs);
+  }
+
+  /** Everything up to `end` is durable. */
+  note(end: DurableEnd): void {
+    this.#untold = end;
+    if (this.#telling !== undefined || this.#timer !== undefined || this.#isClosed) return;
+    const wait = this.#toldAt + this.#pauseMs - performance.now();
+    if (wait <= 0) return this.#tell();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#tell();
+    }, wait);
+    // Whoever ends before has lost a word, and nothing of the log.
+    this.#timer.unref();
+  }
+
+  /** The last word, durably; none when the log has failed. */
+  async close(end: DurableEnd | undefined): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#telling;
+    try {
+      if (end !== undefined) await writeDurably(this.#file, encode(end), this.#nextSlot());
+    } finally {
+      await this.#file.close();
+    }
+  }
+
+  #tell(): void {
+    const end = this.#untold;
+    if (end === undefined) return;
+    this.#untold = undefined;
+    this.#toldAt = performance.now();
+    // An older word is as true as this one: whatever is wrong with the disk, the log itself will tell.
+    this.#telling = new Promise((resolve) => {
+      this.#file.write(encode(end), this.#nextSlot(), () => {
+        this.#telling = undefined;
+        resolve();
+        if (this.#untold !== undefined) this.note(this.#untold);
+      });
+    });
+  }
+
+  #nextSlot(): number {
+    this.#slot = 1 - this.#slot;
+    return this.#slot * SLOT_BYTES;
+  }
+}
+
+function encode({ segment, bytes }: DurableEnd): Buffer {
+  const word = Buffer.alloc(WORD_BYTES);
+  word.writeUInt32LE(segment, 4);
+  word.writeUIntLE(bytes, 8, 6);
+  word.writeUInt32LE(crc32(word.subarray(4)), 0);
+  return word;
+}
+
+/** What a former life is known to have made durable; undefined when nothing is known. */
+export async function readWitness(folder: string): Promise<DurableEnd | undefined> {
+  const words = await readFile(join(folder, FILE_NAME)).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  });
+  const [first, second] = [decode(words, 0), decode(words, SLOT_BYTES)];
+  if (first === undefined || second === undefined) return first ?? second;
+  return isBefore(first, second) ? second : first;
+}
+
+function decode(words: Buffer, at: number): DurableEnd | undefined {
+  const word = words.subarray(at, at + WORD_BYTES);
+  if (word.length < WORD_BYTES || word.readUInt32LE(0) !== crc32(word.subarray(4))) return undefined;
+  return { segment: word.readUInt32LE(4), bytes: word.readUIntLE(8, 6) };
+}
+
+function isBefore(left: DurableEnd, right: DurableEnd): boolean {
+  return left.segment < right.segment || (left.segment === right.segment && left.bytes < right.bytes);
+}
+
+/** What is wrong with a log that ends at `found`, when it is known to have been durable up to `witnessed`. */
+export function lossOf(
+  folder: string,
+  found: DurableEnd,
+  witnessed: DurableEnd | undefined,
+): SwarmError | undefined {
+  if (witnessed === undefined || !isBefore(found, witnessed)) return undefined;
+  const { segment, bytes } = witnessed;
+  const path = segmentPath(folder, segment);
+  if (segment > found.segment)
+    return damaged(path, 0, 'the segment is gone, or its beginning cannot be read');
+  return damaged(
+    path,
+    found.bytes,
+    `it was durable up to byte ${bytes}, and the rest cannot be read any more`,
+  );
+}
