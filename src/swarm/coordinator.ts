@@ -3,7 +3,7 @@ import { DEFAULT_LEASE_MS } from '../protocol/limits.ts';
 import type { TaskCommand } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
 import type { TaskMachine } from '../tasks/machine.ts';
-import { USAGE_LEVEL } from '../tasks/member.ts';
+import { LATEST_LEVEL, USAGE_LEVEL } from '../tasks/member.ts';
 import { type Lease, leaseOf } from '../tasks/task.ts';
 import { hasLimits, limitsOf, type UsageLimits } from '../tasks/usage.ts';
 import { IdleWatch } from './idle-watch.ts';
@@ -31,6 +31,12 @@ const SWEEP_INTERVAL_MS = 500;
 const INSTANCE_SILENCE_MS = 10_000;
 /** After a proposal that failed. */
 const PAUSE_MS = 100;
+/**
+ * The first work of a young swarm waits so long for members that were not heard yet: what is used up by a task that
+ * begins before they are is not written down, and its turns are not kept.
+ */
+const LEVEL_GRACE_MS = 1_000;
+const LEVEL_LOOK_MS = 20;
 
 /**
  * What the elected leader's process does besides replicating: gives ready tasks to instances, and ends
@@ -42,6 +48,8 @@ export class Coordinator {
   #reign: AbortController | undefined;
   #planning = false;
   #planAgain = false;
+  #raising = false;
+  #beganAt = 0;
   #wakeUp: NodeJS.Timeout | undefined;
 
   constructor(options: CoordinatorOptions) {
@@ -52,6 +60,7 @@ export class Coordinator {
   begin(): void {
     this.end();
     this.#reign = new AbortController();
+    this.#beganAt = performance.now();
     const leases = new IdleWatch<number>();
     const reservations = new IdleWatch<number>();
     const sessions = new IdleWatch<number>();
@@ -67,7 +76,6 @@ export class Coordinator {
     }, SWEEP_INTERVAL_MS);
     this.#reign.signal.addEventListener('abort', () => clearInterval(sweep));
     this.#configureLeases();
-    this.#raiseLevel();
     this.plan();
   }
 
@@ -90,6 +98,8 @@ export class Coordinator {
       return;
     }
     clearTimeout(this.#wakeUp);
+    this.#raiseLevel();
+    if (this.#awaitsLevel()) return this.#planIn(LEVEL_LOOK_MS);
     const { machine } = this.#options;
     const now = Date.now();
     const assignments = machine.plan(now);
@@ -135,8 +145,20 @@ export class Coordinator {
   /** New kinds of command wait until the last member of an older release is gone. */
   #raiseLevel(): void {
     const { machine, propose, commonLevel } = this.#options;
+    if (this.#raising || machine.level >= LATEST_LEVEL) return;
     const level = commonLevel();
-    if (level !== undefined && level > machine.level) void propose({ kind: 'raise-level', level });
+    if (level === undefined || level <= machine.level) return;
+    this.#raising = true;
+    void propose({ kind: 'raise-level', level }).then(() => {
+      this.#raising = false;
+    });
+  }
+
+  /** Not where an older release is known to hold the level back, nor for a member that is down. */
+  #awaitsLevel(): boolean {
+    const { machine, commonLevel } = this.#options;
+    if (performance.now() - this.#beganAt >= LEVEL_GRACE_MS) return false;
+    return machine.level < LATEST_LEVEL && (commonLevel() ?? LATEST_LEVEL) > machine.level;
   }
 
   #expireLeases(watch: IdleWatch<number>): void {

@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { DEFAULT_LEASE_MS } from '../../src/protocol/limits.ts';
+import { Coordinator } from '../../src/swarm/coordinator.ts';
+import { encodeEnvelope } from '../../src/tasks/codec.ts';
+import type { TaskCommand } from '../../src/tasks/command.ts';
+import { LATEST_LEVEL } from '../../src/tasks/member.ts';
+import { Log } from '../tasks/log.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A coordinator of one log with a task that is ready; `heard` is what its members are known to understand. */
+function reign(heard: number | undefined) {
+  const log = new Log();
+  log.register('n1');
+  log.submit('a');
+  const proposed: TaskCommand['kind'][] = [];
+  const swarm = { heard };
+  const coordinator = new Coordinator({
+    machine: log.machine,
+    leaseMs: DEFAULT_LEASE_MS,
+    budget: {},
+    propose: async (command) => {
+      proposed.push(command.kind);
+      coordinator.onApplied(log.append(encodeEnvelope({ at: 1, body: command })).events);
+      return true;
+    },
+    silences: () => [],
+    isMember: () => true,
+    commonLevel: () => swarm.heard,
+  });
+  onTestFinished(() => coordinator.end());
+  return { coordinator, proposed, swarm };
+}
+
+describe('the first task of a swarm', () => {
+  test.each([
+    { why: 'all members are heard', heard: LATEST_LEVEL, proposed: ['raise-level', 'assign'] },
+    { why: 'an older release holds the level back', heard: 1, proposed: ['assign'] },
+    { why: 'an older release allows for a step', heard: 2, proposed: ['raise-level', 'assign'] },
+  ])('is given out at once where $why', async ({ heard, proposed: expected }) => {
+    const { coordinator, proposed } = reign(heard);
+    coordinator.begin();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(proposed).toEqual(expected);
+  });
+
+  test('waits for a member that was not heard yet, and is begun at the level of all', async () => {
+    const { coordinator, proposed, swarm } = reign(undefined);
+    coordinator.begin();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(proposed).toEqual([]);
+    swarm.heard = LATEST_LEVEL;
+    await vi.advanceTimersByTimeAsync(20);
+    expect(proposed).toEqual(['raise-level', 'assign']);
+  });
+
+  test('does not wait for ever for a member that is down', async () => {
+    const { coordinator, proposed } = reign(undefined);
+    coordinator.begin();
+    await vi.advanceTimersByTimeAsync(1_100);
+    expect(proposed).toEqual(['assign']);
+  });
+});
