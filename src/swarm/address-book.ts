@@ -3,11 +3,9 @@ import { z } from 'zod';
 import type { NodeId } from '../protocol/ids.ts';
 import type { TaskEvent } from '../tasks/event.ts';
 import type { TaskMachine } from '../tasks/machine.ts';
-import { findEndpoint } from './endpoint.ts';
 import { isMissing, writeWhole } from './files.ts';
-import { memberIdOf } from './identity.ts';
 import type { SwarmFolder } from './layout.ts';
-import { loadRoster } from './roster.ts';
+import { whereaboutsBeside, whereaboutsIn } from './whereabouts.ts';
 
 interface AddressBookOptions {
   readonly folder: SwarmFolder;
@@ -50,9 +48,9 @@ export class AddressBook {
 
   find(peer: NodeId): string | undefined {
     const { folder, machine } = this.#options;
-    const name = loadRoster(folder).nodes.find(({ id }) => memberIdOf(folder, id as NodeId) === peer);
-    const here = name === undefined ? undefined : findEndpoint(folder, name.id as NodeId)?.url;
-    return here ?? machine.members.get(peer)?.url ?? this.#known.get(peer);
+    const here = [...whereaboutsIn(folder), ...whereaboutsBeside(folder)];
+    const published = here.find(({ memberId }) => memberId === peer)?.url;
+    return published ?? machine.members.get(peer)?.url ?? this.#known.get(peer);
   }
 
   #save(): void {

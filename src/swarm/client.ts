@@ -10,12 +10,11 @@ import type { TaskJson } from '../tasks/task.ts';
 import { STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
 import { type ClientLink, openClientLink } from '../transport/client-link.ts';
 import { knownAddresses } from './address-book.ts';
-import { findEndpoint } from './endpoint.ts';
-import { memberIdOf } from './identity.ts';
 import type { SwarmFolder } from './layout.ts';
 import type { Answers, ExecuteOptions, Notice, Query, Swarm } from './port.ts';
 import { loadRoster, loadToken } from './roster.ts';
 import { CommandSession, patienceFor } from './session.ts';
+import { whereaboutsBeside, whereaboutsIn } from './whereabouts.ts';
 import {
   type Control,
   type Inspection,
@@ -217,12 +216,13 @@ export class SwarmClient implements Swarm {
     let lastWords = '';
     do {
       const silent = [...this.#silent];
-      const urls = nodes
-        .filter(({ id }) => id !== except)
-        .map(({ id }) => ({ name: id as NodeId, memberId: memberIdOf(folder, id as NodeId) }))
+      const urls = [
+        ...whereaboutsIn(folder).filter(({ name }) => name !== except),
+        ...whereaboutsBeside(folder),
+      ]
         .filter(({ memberId }) => only === undefined || memberId === only)
         .sort((a, b) => silent.indexOf(a.memberId) - silent.indexOf(b.memberId))
-        .flatMap(({ name }) => findEndpoint(folder, name)?.url ?? []);
+        .map(({ url }) => url);
       const far =
         seeds.length === 0
           ? []

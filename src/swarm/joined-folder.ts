@@ -6,10 +6,10 @@ import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { DEFAULT_LEASE_MS } from '../protocol/limits.ts';
 import { findSwarm } from './discovery.ts';
-import { findEndpoint } from './endpoint.ts';
 import { type ProjectFolder, prepareStateFolder, type SwarmFolder, swarmFolder } from './layout.ts';
 import { isRemoved } from './removal.ts';
 import { createSwarm, loadRoster, loadToken, type Roster, updateRoster, updateToken } from './roster.ts';
+import { whereaboutsIn } from './whereabouts.ts';
 
 /** How an instance wants to join a swarm. */
 export interface JoinPlan {
@@ -64,6 +64,7 @@ async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Pr
   const { name, definition, project, listen = LOOPBACK, voter, requireHooks } = options;
   const seeds = options.seeds.length > 0 ? options.seeds : seedsOf(findSwarm(project));
   const swarm = await askSwarm(seeds);
+  const beside = besideOf(project, swarm.clusterId);
   const roster: Roster = {
     format: 1,
     name: swarm.name,
@@ -85,6 +86,7 @@ async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Pr
       },
     ],
     seeds: [...seeds],
+    ...(beside === undefined ? {} : { beside: beside.root }),
     host: listen.host,
   };
   createSwarm(root, roster, options.token ?? tokenHere(project, swarm.clusterId));
@@ -102,8 +104,8 @@ async function refreshJoinedFolder(
 ): Promise<void> {
   const before = loadRoster(folder);
   if (seeds.length > 0) await checkSameSwarm(seeds, before.clusterId, name);
-  const here = swarmOf(project);
-  const near = here !== undefined && loadRoster(here).clusterId === before.clusterId ? seedsOf(here) : [];
+  const beside = besideOf(project, before.clusterId);
+  const near = beside === undefined ? [] : seedsOf(beside);
   const latest = [seeds, near, before.seeds ?? []].find((urls) => urls.length > 0) ?? [];
   const nodes = before.nodes.map((node) => ({
     ...node,
@@ -114,7 +116,8 @@ async function refreshJoinedFolder(
     port: listen?.port ?? node.port,
   }));
   const host = listen?.host ?? before.host ?? LOOPBACK.host;
-  updateRoster(folder, { ...before, ...work, nodes, requireHooks, seeds: [...latest], host });
+  const where = { seeds: [...latest], host, ...(beside === undefined ? {} : { beside: beside.root }) };
+  updateRoster(folder, { ...before, ...work, nodes, requireHooks, ...where });
   if (token !== undefined) updateToken(folder, token);
 }
 
@@ -135,22 +138,24 @@ async function checkSameSwarm(seeds: readonly string[], clusterId: string, name:
 }
 
 function seedsOf(folder: SwarmFolder): readonly string[] {
-  return loadRoster(folder).nodes.flatMap(({ id }) => findEndpoint(folder, id as NodeId)?.url ?? []);
+  return whereaboutsIn(folder).map(({ url }) => url);
 }
 
 /** The secret of this project's swarm, if that is the one to be joined. */
 function tokenHere(project: ProjectFolder, clusterId: string): string {
-  const folder = swarmOf(project);
-  if (folder !== undefined && loadRoster(folder).clusterId === clusterId) return loadToken(folder);
+  const folder = besideOf(project, clusterId);
+  if (folder !== undefined) return loadToken(folder);
   throw new SwarmError(
     'UNAUTHORIZED',
     'joining takes the token of the swarm: copy the file "token" from its folder, and name it with --token-file',
   );
 }
 
-function swarmOf(project: ProjectFolder): SwarmFolder | undefined {
+/** This project's swarm, if it is the one of which the instance is. */
+function besideOf(project: ProjectFolder, clusterId: string): SwarmFolder | undefined {
   try {
-    return findSwarm(project);
+    const folder = findSwarm(project);
+    return loadRoster(folder).clusterId === clusterId ? folder : undefined;
   } catch (error) {
     if (error instanceof SwarmError && error.code === 'NOT_RUNNING') return undefined;
     throw error;

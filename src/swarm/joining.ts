@@ -5,11 +5,10 @@ import type { Millis, NodeId } from '../protocol/ids.ts';
 import { isVoter, members } from '../protocol/state.ts';
 import type { MembershipChange } from '../raft/membership.ts';
 import { SwarmClient } from './client.ts';
-import { findEndpoint } from './endpoint.ts';
-import { adoptIdentity, memberIdOf, noteAdmission, type PendingAdmission, standingOf } from './identity.ts';
+import { adoptIdentity, noteAdmission, type PendingAdmission, standingOf } from './identity.ts';
 import type { SwarmFolder } from './layout.ts';
 import type { MemberJson } from './port.ts';
-import { loadRoster } from './roster.ts';
+import { whereaboutsBeside, whereaboutsIn } from './whereabouts.ts';
 
 export interface Newcomer {
   readonly folder: SwarmFolder;
@@ -195,8 +194,8 @@ async function withClient<T>(
 }
 
 function urlOf(folder: SwarmFolder, memberId: NodeId): string | undefined {
-  const here = loadRoster(folder).nodes.find(({ id }) => memberIdOf(folder, id as NodeId) === memberId);
-  return here === undefined ? undefined : findEndpoint(folder, here.id as NodeId)?.url;
+  const here = [...whereaboutsIn(folder), ...whereaboutsBeside(folder)];
+  return here.find((one) => one.memberId === memberId)?.url;
 }
 
 async function patiently<T>(work: () => Promise<T>, patienceMs: Millis = PATIENCE_MS): Promise<T> {

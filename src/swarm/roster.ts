@@ -45,6 +45,8 @@ const schema = z.strictObject({
   nodes: z.array(nodeSchema).min(1),
   /** Of an instance that joined a swarm that lives elsewhere: addresses at which that was reached. */
   seeds: z.array(z.string()).min(1).exactOptional(),
+  /** Of an instance that joined a swarm of this machine: the folder of that. */
+  beside: z.string().exactOptional(),
   /** What its port listens on; default: loopback. */
   host: z.string().exactOptional(),
 });
