@@ -22,6 +22,7 @@ import { type Admission, admitMember, announceMember, askMembers, comeUpAs } fro
 import type { SwarmFolder } from './swarm/layout.ts';
 import {
   bootstrapConfiguration,
+  foundingLevel,
   loadRoster,
   loadToken,
   type Roster,
@@ -100,7 +101,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     id: memberId,
     name: id,
     addresses,
-    levelOf: (peer) => server.levelOf(peer),
+    levelOf: (peer) => server.levelOf(peer) ?? foundingLevel(roster, peer),
     agent: definition.name,
     capacity,
     capabilities: abilitiesOf(definition, executor),

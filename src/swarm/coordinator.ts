@@ -31,12 +31,6 @@ const SWEEP_INTERVAL_MS = 500;
 const INSTANCE_SILENCE_MS = 10_000;
 /** After a proposal that failed. */
 const PAUSE_MS = 100;
-/**
- * The first work of a young swarm waits so long for members that were not heard yet: what is used up by a task that
- * begins before they are is not written down, and its turns are not kept.
- */
-const LEVEL_GRACE_MS = 1_000;
-const LEVEL_LOOK_MS = 20;
 
 /**
  * What the elected leader's process does besides replicating: gives ready tasks to instances, and ends
@@ -49,7 +43,6 @@ export class Coordinator {
   #planning = false;
   #planAgain = false;
   #raising = false;
-  #beganAt = 0;
   #wakeUp: NodeJS.Timeout | undefined;
 
   constructor(options: CoordinatorOptions) {
@@ -60,7 +53,6 @@ export class Coordinator {
   begin(): void {
     this.end();
     this.#reign = new AbortController();
-    this.#beganAt = performance.now();
     const leases = new IdleWatch<number>();
     const reservations = new IdleWatch<number>();
     const sessions = new IdleWatch<number>();
@@ -76,6 +68,7 @@ export class Coordinator {
     }, SWEEP_INTERVAL_MS);
     this.#reign.signal.addEventListener('abort', () => clearInterval(sweep));
     this.#configureLeases();
+    this.#raiseLevel();
     this.plan();
   }
 
@@ -98,8 +91,7 @@ export class Coordinator {
       return;
     }
     clearTimeout(this.#wakeUp);
-    this.#raiseLevel();
-    if (this.#awaitsLevel()) return this.#planIn(LEVEL_LOOK_MS);
+    if (this.#raising) return;
     const { machine } = this.#options;
     const now = Date.now();
     const assignments = machine.plan(now);
@@ -144,21 +136,19 @@ export class Coordinator {
 
   /** New kinds of command wait until the last member of an older release is gone. */
   #raiseLevel(): void {
-    const { machine, propose, commonLevel } = this.#options;
+    const { machine, commonLevel } = this.#options;
     if (this.#raising || machine.level >= LATEST_LEVEL) return;
     const level = commonLevel();
     if (level === undefined || level <= machine.level) return;
     this.#raising = true;
-    void propose({ kind: 'raise-level', level }).then(() => {
-      this.#raising = false;
-    });
+    void this.#raise({ kind: 'raise-level', level });
   }
 
-  /** Not where an older release is known to hold the level back, nor for a member that is down. */
-  #awaitsLevel(): boolean {
-    const { machine, commonLevel } = this.#options;
-    if (performance.now() - this.#beganAt >= LEVEL_GRACE_MS) return false;
-    return machine.level < LATEST_LEVEL && (commonLevel() ?? LATEST_LEVEL) > machine.level;
+  /** What begins meanwhile would begin at the old level: nothing would be kept of its turns. */
+  async #raise(command: TaskCommand): Promise<void> {
+    await this.#options.propose(command);
+    this.#raising = false;
+    this.plan();
   }
 
   #expireLeases(watch: IdleWatch<number>): void {

@@ -44,7 +44,7 @@ export interface InstanceOptions {
   connect(memberId: string): BlobPeer | undefined;
   /** Budget of the swarm as it was founded. */
   readonly budget: UsageLimits;
-  /** What the link to a peer has agreed on; undefined while there is none. */
+  /** The level of commands that a peer understands; undefined while it has not been heard. */
   levelOf(peer: NodeId): number | undefined;
   onTrouble(error: unknown): void;
   onRoleChanged(status: NodeStatus): void;

@@ -30,6 +30,8 @@ const schema = z.strictObject({
   name: id,
   clusterId: z.string().min(1),
   createdAt: z.string(),
+  /** The log's level (`LATEST_LEVEL`) that the release knew with which the swarm was made. */
+  level: z.int().min(1).exactOptional(),
   /** Where tasks run. */
   workspace: z.string(),
   executor: z.enum(EXECUTOR_NAMES),
@@ -59,6 +61,14 @@ export type RosterNode = Roster['nodes'][number];
 export function voterCount(size: number): number {
   if (size < 3) return 1;
   return size < 5 ? 3 : 5;
+}
+
+/**
+ * What a founding member is known to understand though it has not been heard: it runs the release with which the
+ * swarm was made, or a later one. Undefined for everybody else.
+ */
+export function foundingLevel({ level, nodes, seeds }: Roster, member: NodeId): number | undefined {
+  return seeds === undefined && nodes.some((node) => node.id === member) ? level : undefined;
 }
 
 /** Nobody, for whoever joined: who belongs to the swarm, its log says. */

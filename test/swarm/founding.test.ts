@@ -2,7 +2,10 @@ import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { AgentDefinition } from '../../src/agents/definition.ts';
 import { lintAgent } from '../../src/agents/lint.ts';
+import type { NodeId } from '../../src/protocol/ids.ts';
 import { planSwarm } from '../../src/swarm/founding.ts';
+import { foundingLevel } from '../../src/swarm/roster.ts';
+import { LATEST_LEVEL } from '../../src/tasks/member.ts';
 
 function agent(name: string, extra = ''): AgentDefinition {
   const text = `---\nname: ${name}\ndescription: d\n${extra}---\n`;
@@ -61,5 +64,19 @@ describe('who stands for election', () => {
 
   test('a swarm that could never elect is refused before it starts', () => {
     expect(() => plan(3, [agent('a', 'strictEligibility: true\n')])).toThrow(/no voter may stand/);
+  });
+});
+
+describe('what a member is known to understand that has not been heard', () => {
+  const roster = plan(3, [agent('a', CAPABLE)]);
+  test.each([
+    { why: 'a founder: it runs this release, or a later one', member: 'a-2', level: LATEST_LEVEL },
+    { why: 'whoever joined may be of any release', member: 'a-2.17', level: undefined },
+  ])('$why', ({ member, level }) => {
+    expect(foundingLevel(roster, member as NodeId)).toBe(level);
+  });
+
+  test('nobody in the folder of an instance that joined a swarm elsewhere is a founder', () => {
+    expect(foundingLevel({ ...roster, seeds: ['ws://localhost:7101'] }, 'a-2' as NodeId)).toBeUndefined();
   });
 });

@@ -6,9 +6,15 @@ import type { TaskCommand } from '../../src/tasks/command.ts';
 import { LATEST_LEVEL } from '../../src/tasks/member.ts';
 import { NO_USAGE } from '../../src/tasks/usage.ts';
 import { Log } from '../tasks/log.ts';
+import { idle, stand } from './instances.ts';
 
 const SAVE: TaskCommand = { kind: 'save-turn', taskId: 'a', fence: 2, turn: 1, usage: NO_USAGE };
 const encoded = (body: TaskCommand): Uint8Array => encodeEnvelope({ at: 1, body });
+
+test('a swarm is at the latest level at once, though a founder was never heard', async () => {
+  const { client } = await stand({ instances: 3, absent: 1, executor: idle });
+  expect(await client.query({ kind: 'overview' })).toMatchObject({ level: LATEST_LEVEL });
+});
 
 describe('what some member does not understand yet', () => {
   test('is refused in words that say so, though the log calls it no command', () => {

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Executor } from '../../src/agents/executors/port.ts';
 import { loadAgentFile } from '../../src/agents/load.ts';
 import { PACKAGE_AGENTS } from '../../src/agents/registry.ts';
 import type { NodeId } from '../../src/protocol/ids.ts';
@@ -8,13 +7,7 @@ import { SwarmClient } from '../../src/swarm/client.ts';
 import { prepareJoinedFolder } from '../../src/swarm/joined-folder.ts';
 import { locateProject, type SwarmFolder } from '../../src/swarm/layout.ts';
 import { loadRoster, updateRoster } from '../../src/swarm/roster.ts';
-import { stand } from './instances.ts';
-
-const idle: Executor = {
-  name: 'test',
-  refuse: () => undefined,
-  execute: () => Promise.reject(new Error('there is nothing to do')),
-};
+import { idle, stand } from './instances.ts';
 
 /** Nobody listens on it, and nobody may without rights. */
 const GONE = 'ws://127.0.0.1:1';
