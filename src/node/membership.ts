@@ -48,13 +48,14 @@ export class MembershipWatch {
   }
 
   /**
-   * Somebody who is no member here wants a link. As long as nobody leads this node, it may be that the members
-   * have changed while it was away, or before it came: then it lets them in, and hears what they have to say. So it
-   * does with the one who leads it, also where its log has not come to who that is.
+   * Somebody who is no member here wants a link. As long as nobody leads this node, or its log has not come to the
+   * time in which it is a member itself, it may be that the members are others by now: then it lets them in, and
+   * hears what they have to say. So it does with the one who leads it.
    */
   admitGuest(peer: NodeId, now: Millis): boolean {
     const { core } = this.#options;
-    if (isLed(core, now) && leaderOf(core) !== peer) return false;
+    const isAtHome = members(core.configurations.latest).includes(core.id);
+    if (isAtHome && isLed(core, now) && leaderOf(core) !== peer) return false;
     this.#guests.add(peer);
     this.#options.onPeers(this.#peers());
     return true;

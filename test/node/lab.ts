@@ -103,7 +103,8 @@ export class Lab {
 
   /** Begins a life of `name` from what its disk holds. */
   start(name: string): void {
-    const { learners = [], config, requestTimeoutMs = 10_000 } = this.#options;
+    const { voters: founders, learners = [], config, requestTimeoutMs = 10_000 } = this.#options;
+    const isFounder = [...founders, ...learners].includes(name);
     const disk = this.#disks.get(name) ?? new MemoryDisk();
     this.#disks.set(name, disk);
     this.#lives += 1;
@@ -118,7 +119,8 @@ export class Lab {
     const node = createNode<string>({
       id: nodeId(name),
       clusterId: clusterId('lab'),
-      bootstrap: configuration(this.#options.voters.map(nodeId), learners.map(nodeId)),
+      // Whoever joins later reads in the log who belongs to it.
+      bootstrap: isFounder ? configuration(founders.map(nodeId), learners.map(nodeId)) : configuration([]),
       config: raftConfig(config),
       seed: this.#lives,
       requestTimeoutMs,

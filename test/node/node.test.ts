@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { logIndex, nodeId } from '../../src/protocol/ids.ts';
+import { members } from '../../src/protocol/state.ts';
 import { Lab, settled, voters } from './lab.ts';
 
 describe('one frame a peer and a turn', () => {
@@ -125,6 +126,20 @@ describe('a link from somebody who is no member here', () => {
     lab.isolate(follower);
     lab.run(2_000);
     expect(welcomes('x')).toBe(true);
+  });
+
+  test('is welcome to a newcomer that is led, and has not read yet who the members are', () => {
+    const lab = settled();
+    lab.start('d');
+    const [leader, follower] = [lab.leader(), lab.follower()];
+    lab.at(leader).node.changeMembership([{ type: 'add-learner', id: nodeId('d') }], () => undefined);
+    const { node, listener } = lab.at('d');
+    while (node.status().leaderId !== leader) lab.run(1);
+    expect(members(node.status().configuration)).toEqual([]);
+    expect(listener.onStranger?.(nodeId(follower))).toBe(true);
+    lab.run(1_000);
+    expect(members(node.status().configuration)).toContain('d');
+    expect(listener.onStranger?.(nodeId('x'))).toBe(false);
   });
 });
 
