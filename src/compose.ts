@@ -89,10 +89,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   if (admission !== undefined) addresses.learn(await askMembers(newcomer));
   const attemptOptions: AttemptOptions = {
     ...placeOf(roster, folder),
-    instanceId: memberId,
-    life,
-    definition,
-    executor,
+    ...{ instanceId: memberId, life, definition, executor, machine },
     hooks: await decideHooks(definition, roster.requireHooks),
     status: () => instance.status(),
   };

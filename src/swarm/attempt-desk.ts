@@ -9,8 +9,8 @@ export interface AttemptDesk {
   readonly checkpoint: Checkpoint;
   readonly swarm: SwarmTools;
   tell(text: string): void;
-  /** The work is over: what is still to be told would come too late. */
-  close(): void;
+  /** The work is over: what is still to be told is told now, unless `signal` says that nobody wants to hear it. */
+  close(signal: AbortSignal): Promise<void>;
 }
 
 export type AttemptDeskOptions = SwarmToolsOptions & TaskCheckpointOptions & ProgressFeedOptions;
@@ -21,6 +21,6 @@ export function openDesk(options: AttemptDeskOptions, task: TaskFence): AttemptD
     checkpoint: new TaskCheckpoint(options, task),
     swarm: createSwarmTools(options, task),
     tell: (text) => feed.add(text),
-    close: () => feed.close(),
+    close: (signal) => feed.close(signal),
   };
 }

@@ -5,8 +5,9 @@ import { type HookPhase, type HookReport, runHook } from '../hooks/runner.ts';
 import type { NodeStatus } from '../node/port.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import type { AttemptResult, FailCommand, HookRecord } from '../tasks/command.ts';
+import type { TaskMachine } from '../tasks/machine.ts';
 import type { TaskRecord } from '../tasks/task.ts';
-import { NO_USAGE, type Usage, usageSince } from '../tasks/usage.ts';
+import { limitsOf, NO_USAGE, type Usage, usageSince } from '../tasks/usage.ts';
 import type { AttemptDesk } from './attempt-desk.ts';
 
 /** How one attempt ended, for the log. `lost`: somebody else may work on the task by now; say nothing. */
@@ -55,6 +56,8 @@ export interface AttemptOptions {
   /** Our own environment, of which little is passed on. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   status(): NodeStatus;
+  /** What the log says that all tasks together may use up. */
+  readonly machine: Pick<TaskMachine, 'settings'>;
 }
 
 /** What the log says to whoever has no lease any more. */
@@ -133,7 +136,7 @@ class AttemptRun {
 
   /** `over`: the log has ended the lease, and the executor noticed it first. */
   async #execute(): Promise<ExecutionResult | 'over'> {
-    const { desk } = this.#attempt;
+    const { desk, signal } = this.#attempt;
     const begun = performance.now();
     try {
       return await this.#options.executor.execute(this.#execution());
@@ -143,12 +146,13 @@ class AttemptRun {
       const durationMs = performance.now() - begun;
       return { outcome: 'failed', exitCode: undefined, reason, output: '', durationMs };
     } finally {
-      desk.close();
+      await desk.close(signal);
     }
   }
 
   #execution(): Execution {
-    const { definition, environment, instanceId, maxTurns, model, status, workspace } = this.#options;
+    const { definition, environment, instanceId, maxTurns, machine, model, status, workspace } =
+      this.#options;
     const { record, fence, signal, desk } = this.#attempt;
     const { spec, usage = NO_USAGE, usageBefore = NO_USAGE } = record;
     const { TASK: _text, ...context } = this.#context();
@@ -171,6 +175,7 @@ class AttemptRun {
         maxCostMicros: spec.maxCostMicros ?? null,
         spent: usageSince(usageBefore, usage),
       },
+      swarmBudget: limitsOf(machine.settings),
       checkpoint: desk.checkpoint,
       swarm: desk.swarm,
       environment: {

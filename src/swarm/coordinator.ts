@@ -69,6 +69,7 @@ export class Coordinator {
     this.#reign.signal.addEventListener('abort', () => clearInterval(sweep));
     this.#configureLeases();
     this.#raiseLevel();
+    this.#configureBudget();
     this.plan();
   }
 
@@ -144,10 +145,11 @@ export class Coordinator {
     void this.#raise({ kind: 'raise-level', level });
   }
 
-  /** What begins meanwhile would begin at the old level: nothing would be kept of its turns. */
+  /** What begins meanwhile would begin at the old level: nothing would be kept of its turns, and no budget held. */
   async #raise(command: TaskCommand): Promise<void> {
     await this.#options.propose(command);
     this.#raising = false;
+    this.#configureBudget();
     this.plan();
   }
 

@@ -15,6 +15,8 @@ export interface ProgressFeedOptions {
 
 const DEFAULT_INTERVAL_MS = 1_000;
 const PATIENCE_MS = 5_000;
+/** The end of the work must not wait long for what only watchers want to know. */
+const LAST_WORDS_PATIENCE_MS = 1_000;
 
 /**
  * Tells those who watch what an executor says: whole lines where there are some, gathered for a moment, and of a
@@ -25,7 +27,7 @@ export class ProgressFeed {
   readonly #task: TaskFence;
   #text = '';
   #timer: NodeJS.Timeout | undefined;
-  #sending = false;
+  #sending: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: ProgressFeedOptions, task: TaskFence) {
@@ -39,14 +41,19 @@ export class ProgressFeed {
     this.#schedule();
   }
 
-  /** What was not told by now is in the record. */
-  close(): void {
+  /** Tells the rest, unless `signal` is given: of work that takes less than a moment nobody would have heard. */
+  async close(signal: AbortSignal): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    if (signal.aborted) return;
+    await this.#sending;
+    const rest = this.#text;
+    this.#text = '';
+    await this.#send(rest, LAST_WORDS_PATIENCE_MS);
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined || this.#sending || this.#closed) return;
+    if (this.#timer !== undefined || this.#sending !== undefined || this.#closed) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.#flush();
@@ -54,19 +61,21 @@ export class ProgressFeed {
   }
 
   async #flush(): Promise<void> {
+    this.#sending = this.#send(this.#take(), PATIENCE_MS);
+    await this.#sending;
+    this.#sending = undefined;
+    if (this.#text !== '') this.#schedule();
+  }
+
+  async #send(text: string, timeoutMs: Millis): Promise<void> {
     const { machine, session } = this.#options;
-    const text = this.#take();
     if (machine.level < USAGE_LEVEL || text === '') return;
-    this.#sending = true;
     try {
-      await session.execute({ kind: 'progress', ...this.#task, text }, { timeoutMs: PATIENCE_MS });
+      await session.execute({ kind: 'progress', ...this.#task, text }, { timeoutMs });
     } catch (error) {
       // The lease is lost, or nobody can be told: whoever works learns of either in another way.
       if (!(error instanceof SwarmError)) throw error;
-    } finally {
-      this.#sending = false;
     }
-    if (this.#text !== '') this.#schedule();
   }
 
   /** Up to the last end of a line; a line that takes its time comes in parts. */

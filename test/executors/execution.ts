@@ -62,6 +62,7 @@ export function executionOf(changed: Partial<Execution>): Execution {
     model: undefined,
     maxTurns: undefined,
     budget: { spent: NO_USAGE },
+    swarmBudget: {},
     checkpoint: new MemoryCheckpoint(),
     swarm: emptySwarm(),
     environment: { PATH },

@@ -200,6 +200,28 @@ describe('whoever works on a task', () => {
     expect(await settled(client, 'a')).toMatchObject({ state: 'completed', output: 'read' });
     expect(heard).toEqual(['reading src\n']);
   });
+
+  test('is heard before its end, however soon that comes', async () => {
+    const heard: string[] = [];
+    const onNotice = (notice: Notice): void => {
+      for (const event of notice.type === 'applied' ? notice.events : []) {
+        if (event.type === 'output') heard.push(event.text);
+        if (event.type === 'task') heard.push(event.to);
+      }
+    };
+    const { client } = await stand({
+      instances: 1,
+      onNotice,
+      executor: executing(async ({ onOutput }) => {
+        onOutput?.('→ Bash: npm test\n');
+        return done('green');
+      }),
+    });
+    await client.watch();
+    await submit(client, { id: 'a' });
+    await until(async () => heard.includes('completed'));
+    expect(heard.slice(-2)).toEqual(['→ Bash: npm test\n', 'completed']);
+  });
 });
 
 describe('how an attempt ends', () => {
@@ -262,6 +284,18 @@ describe('how an attempt ends', () => {
 });
 
 describe('the budget that a swarm was founded with', () => {
+  test('is known to whoever does its first task', async () => {
+    let known: Execution['swarmBudget'] = {};
+    const executor = executing(async ({ swarmBudget }) => {
+      known = swarmBudget;
+      return done('');
+    });
+    const { client } = await stand({ instances: 1, executor, work: { maxCostMicros: 2_000_000 } });
+    await submit(client, { id: 'a' });
+    await settled(client, 'a');
+    expect(known).toEqual({ maxCostMicros: 2_000_000 });
+  });
+
   test('counts: what comes after it is used up waits, until somebody raises it', async () => {
     const executor = executing(async () => done('', { usage: turns(5) }));
     const { client } = await stand({ instances: 1, executor, work: { maxTokens: 40 } });

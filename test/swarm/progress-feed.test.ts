@@ -49,10 +49,22 @@ test('of a flood tells the latest, and never half a character', async () => {
   expect(told[0]).toBe(`${'\u{1f600}'.repeat(2_047)}y`);
 });
 
-test('says nothing more once it is closed', async () => {
+test('tells the rest when it is closed, and nothing after that', async () => {
+  const { feed, told, next } = feedOf(raised());
+  const first = next();
+  feed.add('one\ntw');
+  await first;
+  feed.add('o\nthree');
+  await feed.close(new AbortController().signal);
+  feed.add('too late\n');
+  await feed.close(new AbortController().signal);
+  expect(told).toEqual(['one\n', 'two\nthree']);
+});
+
+test('tells nothing of work that was taken away', async () => {
   const { feed, told } = feedOf(raised());
   feed.add('too late\n');
-  feed.close();
+  await feed.close(AbortSignal.abort('lost'));
   feed.add('far too late\n');
   const other = feedOf(raised());
   const heard = other.next();

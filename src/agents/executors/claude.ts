@@ -1,4 +1,5 @@
 import { OutputTail } from '../../shell/output.ts';
+import { isBound } from '../../tasks/usage.ts';
 import {
   type Conversation,
   decodeConversation,
@@ -67,12 +68,14 @@ class Attempt {
   }
 
   async run(): Promise<ExecutionResult> {
-    const { budget } = this.#execution;
+    const { budget, swarmBudget } = this.#execution;
     const lack = missingKey(this.#options.environment);
     // Another machine may have it.
     if (lack !== undefined) return this.#failed({ code: 'API_KEY', next: 'retry', reason: lack });
-    if (budget.maxCostMicros != null && !hasPrice(this.#model))
-      return this.#failed(withoutPrice(this.#model));
+    if (!hasPrice(this.#model)) {
+      if (isBound(budget.maxCostMicros)) return this.#failed(withoutPrice(this.#model, 'task'));
+      if (isBound(swarmBudget.maxCostMicros)) return this.#failed(withoutPrice(this.#model, 'swarm'));
+    }
     const loop = await this.#openLoop();
     try {
       const end = await loop.run();

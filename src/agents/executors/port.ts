@@ -89,6 +89,8 @@ export interface Execution {
   readonly maxTurns: number | undefined;
   /** Of the task, with what its earlier attempts have used up of it. */
   readonly budget: UsageLimits & { readonly spent: Usage };
+  /** Of all tasks of the swarm. The coordinator holds it, as long as whoever works is able to count. */
+  readonly swarmBudget: UsageLimits;
   readonly checkpoint: Checkpoint;
   readonly swarm: SwarmTools;
   readonly environment: Readonly<Record<string, string>>;

@@ -128,6 +128,7 @@ const EXECUTION: Execution = {
   model: undefined,
   maxTurns: undefined,
   budget: { spent: NO_USAGE },
+  swarmBudget: {},
   checkpoint: { load: async () => undefined, save: async () => undefined },
   swarm: {
     status: unwanted,

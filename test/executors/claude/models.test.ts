@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { costOf, hasPrice, modelOf, thinksAdaptively } from '../../../src/agents/executors/claude/models.ts';
+import type { Execution } from '../../../src/agents/executors/port.ts';
 import { NO_USAGE } from '../../../src/tasks/usage.ts';
 import { fails, says, stops, use, wants } from '../../claude-api/script.ts';
 import { agentWith, openGarden } from './garden.ts';
@@ -176,15 +177,31 @@ describe('a budget', () => {
     expect(garden.api.requests.map(({ body }) => body.max_tokens)).toEqual([30, 15]);
   });
 
-  test('in money is refused where nobody knows the price', async () => {
+  test.each<{ why: string; changed: Partial<Execution>; reason: string }>([
+    {
+      why: 'of the task',
+      changed: { budget: { maxCostMicros: 1_000_000, spent: NO_USAGE } },
+      reason: 'the task has a budget in money, and the price of the model some-gateway/model is not known',
+    },
+    {
+      why: 'of the swarm',
+      changed: { swarmBudget: { maxCostMicros: 1_000_000 } },
+      reason: 'the swarm has a budget in money, and the price of the model some-gateway/model is not known',
+    },
+  ])('in money $why is refused where nobody knows the price', async ({ changed, reason }) => {
     const garden = await openGarden([]);
-    const budget = { maxCostMicros: 1_000_000, spent: NO_USAGE };
-    expect(await garden.work({ budget, model: 'some-gateway/model' })).toMatchObject({
+    expect(await garden.work({ ...changed, model: 'some-gateway/model' })).toMatchObject({
       code: 'UNKNOWN_PRICE',
       next: 'park',
-      reason: expect.stringContaining('the price of the model some-gateway/model is not known'),
+      reason: expect.stringContaining(reason),
     });
     expect(garden.api.requests).toEqual([]);
+  });
+
+  test('of the swarm that was lifted is no budget', async () => {
+    const garden = await openGarden([says('done')]);
+    const changed = { swarmBudget: { maxCostMicros: null }, model: 'some-gateway/model' };
+    expect(await garden.work(changed)).toMatchObject({ outcome: 'completed' });
   });
 
   test('in tokens is held with any model, of which nothing is asked that it might not know', async () => {

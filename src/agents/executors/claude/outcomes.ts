@@ -116,10 +116,10 @@ export function outOfBudget(exhausted: string): Failure {
 }
 
 /** A bound that nobody could hold. */
-export function withoutPrice(model: string): Failure {
+export function withoutPrice(model: string, whose: 'task' | 'swarm'): Failure {
   return {
     code: 'UNKNOWN_PRICE',
     next: 'park',
-    reason: `the task has a budget in money, and the price of the model ${model} is not known here; give it a budget in tokens, or another model`,
+    reason: `the ${whose} has a budget in money, and the price of the model ${model} is not known here; give it a budget in tokens, or another model`,
   };
 }
