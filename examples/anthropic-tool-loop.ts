@@ -6,7 +6,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { type Claim, createSwarm, type SwarmClient, type WorkOutcome, type WorkResult } from 'raft-manager';
 
-const MODEL = process.env.ANTHROPIC_MODEL ?? 'claude-haiku-4-5';
+const MODEL = process.env.ANTHROPIC_MODEL ?? 'claude-haiku-5-5';
 
 const SYSTEM: Anthropic.TextBlockParam[] = [
   {
