@@ -21,6 +21,8 @@ export interface PeerNetworkOptions {
 /** The peers' side of one node: a socket each way per peer, and what both say about the pair. */
 export interface PeerNetwork {
   readonly transport: Transport;
+  /** From `start` until `close`: before and after that, who is a peer is not known. */
+  readonly isUp: boolean;
   /** Asks the layer above about strangers. */
   isPeer(id: NodeId): boolean;
   /** The level that the peer said in its hello; undefined while there is no link. */
@@ -93,6 +95,9 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
   };
 
   return {
+    get isUp() {
+      return listener !== undefined;
+    },
     isPeer: (id) => pairs.has(id) || (listener?.onStranger?.(id) === true && pairs.has(id)),
     levelOf: (peer) => pairs.get(peer)?.level,
     accept({ socket, hello }) {

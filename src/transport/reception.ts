@@ -39,12 +39,13 @@ export function createReception(options: ReceptionOptions): Reception {
   const sockets = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true, clientTracking: false });
   const strangers = new Set<WebSocket>();
   const clients = new Set<WebSocket>();
-  const unknownNode = (id: NodeId): string | undefined =>
-    network.isPeer(id)
-      ? undefined
-      : `${identity.nodeId} knows no member ${id}: it was removed, or has not joined yet`;
+  const objectionTo = (id: NodeId): string | undefined => {
+    if (!network.isUp) return `${identity.nodeId} is starting, or stopping`;
+    if (network.isPeer(id)) return undefined;
+    return `${identity.nodeId} knows no member ${id}: it was removed, or has not joined yet`;
+  };
   const expectations: Readonly<Record<LinkKind, Expected>> = {
-    peer: { kind: 'peer', objection: unknownNode, leastLevel: options.leastLevel },
+    peer: { kind: 'peer', objection: objectionTo, leastLevel: options.leastLevel },
     client: { kind: 'client', objection: () => undefined },
   };
   let isOpen = true;
@@ -59,12 +60,16 @@ export function createReception(options: ReceptionOptions): Reception {
     socket.once('close', () => clients.delete(socket));
     serveClient({ ...options, link });
   };
+  /** That somebody comes while this node starts or stops is no trouble: they come again. */
+  const tell = (error: SwarmError): void => {
+    if (network.isUp) onTrouble(error);
+  };
   const meet = (socket: WebSocket, kind: LinkKind, release: () => void): void => {
     strangers.add(socket);
     greet(socket, { ours: identity, expected: expectations[kind] }, (outcome) => {
       release();
       strangers.delete(socket);
-      if (!outcome.ok) onTrouble(outcome.error);
+      if (!outcome.ok) tell(outcome.error);
       else if (kind === 'peer') network.accept(outcome.value);
       else admitClient(outcome.value);
     });

@@ -90,6 +90,14 @@ describe('between two nodes', () => {
     expect(b.trouble.items.map(({ message }) => message)).toEqual([why]);
   });
 
+  test('a node that is stopping turns peers away without a word about who they are', async () => {
+    const b = await start(B, [A]);
+    await b.transport.close();
+    const stranger = await dialAs(b.server.url, '/raft', encodeHello(identityOf('a'), 'peer'));
+    expect(await stranger.closed).toMatchObject({ reason: 'b is starting, or stopping' });
+    expect(b.trouble.items).toEqual([]);
+  });
+
   test('whoever answers at the address of a peer must be that peer', async () => {
     const a = await start(A, [B]);
     const c = await start(nodeId('c'), [A]);
