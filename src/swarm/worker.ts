@@ -1,4 +1,5 @@
-import { SwarmError } from '../protocol/errors.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import type { Millis } from '../protocol/ids.ts';
 import type { AttemptResult, TaskFence } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
@@ -18,7 +19,7 @@ export interface WorkerOptions {
   /** Unique per start of the process. */
   readonly life: string;
   readonly machine: TaskMachine;
-  readonly session: CommandSession;
+  readonly session: Pick<CommandSession, 'execute'>;
   readonly runAttempt: AttemptRunner;
   openDesk(task: TaskFence): AttemptDesk;
   /** For the operator's log. */
@@ -39,6 +40,8 @@ const REPORT_TIMEOUT_MS = 60_000;
 /** Whoever leaves may be one of many: there may be no quorum left to take note. */
 const FAREWELL_TIMEOUT_MS = 2_000;
 const RENEWALS_PER_LEASE = 4;
+/** Before whoever was not let in asks again: a refusal can be there at once. */
+const JOIN_PAUSE_MS = 100;
 
 /**
  * One instance at work: starts what the log assigns to it, stops what the log takes away, renews what
@@ -54,14 +57,17 @@ export class Worker {
     this.#options = options;
   }
 
-  /** Makes this instance known; whatever its earlier life held is given back. */
+  /** Makes this instance known; whatever its earlier life held is given back. Ends with its node, too. */
   async join(): Promise<void> {
     const { instanceId, agent, capabilities, capacity, life, machine, session } = this.#options;
     const command = { kind: 'register', instanceId, agent, capabilities, capacity, life } as const;
     // Some member may not know such an instance yet: it is let in when the level says that all do.
     if (levelOf(command) > machine.level && capacity === 0) return;
-    while (this.#phase === 'joining' && !(await this.#settle(session.execute(command)))) {
-      // No quorum yet: an instance has nothing better to do than to go on asking.
+    // No quorum yet: an instance has nothing better to do than to go on asking.
+    while (this.#phase === 'joining') {
+      const refusal = await this.#refusalOf(session.execute(command));
+      if (refusal === undefined || refusal === 'STOPPED') return;
+      await delay(JOIN_PAUSE_MS);
     }
   }
 
@@ -236,13 +242,17 @@ export class Worker {
   }
 
   async #settle(work: Promise<unknown>): Promise<boolean> {
+    return (await this.#refusalOf(work)) === undefined;
+  }
+
+  async #refusalOf(work: Promise<unknown>): Promise<ErrorCode | undefined> {
     try {
       await work;
-      return true;
+      return undefined;
     } catch (error) {
       if (!(error instanceof SwarmError)) throw error;
       this.#options.onTrouble(error);
-      return false;
+      return error.code;
     }
   }
 }
