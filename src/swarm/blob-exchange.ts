@@ -61,7 +61,7 @@ export class BlobExchange {
    *
    * @throws SwarmError UNKNOWN_BLOB when nobody who answers has it.
    */
-  async get({ sha256 }: BlobName): Promise<Uint8Array> {
+  async get({ sha256 }: Pick<BlobName, 'sha256'>): Promise<Uint8Array> {
     const { store, id, configuration } = this.#options;
     const here = await store.get(sha256);
     if (here !== undefined) return here;
@@ -72,6 +72,28 @@ export class BlobExchange {
       return content;
     }
     throw new SwarmError('UNKNOWN_BLOB', `no node that answers has the content ${sha256}`);
+  }
+
+  /**
+   * Brings here what this node lacks of `named`: as a voter that was away when it was stored, or became one later, it
+   * belongs to the majority that has to have it. Learners keep nothing for others.
+   */
+  async fetchMissing(named: Iterable<string>): Promise<void> {
+    const { store, id, configuration } = this.#options;
+    const { voters, votersOutgoing } = configuration();
+    if (![...voters, ...votersOutgoing].some((voter) => voter === id)) return;
+    for (const sha256 of named) {
+      if (!store.has(sha256)) await this.#fetch(sha256);
+    }
+  }
+
+  /** Whoever has it may be away, or this node full: there is another time. */
+  async #fetch(sha256: string): Promise<void> {
+    try {
+      await this.get({ sha256 });
+    } catch (error) {
+      if (!(error instanceof SwarmError)) throw error;
+    }
   }
 
   async #sendTo(member: string, content: Uint8Array): Promise<boolean> {

@@ -87,6 +87,11 @@ export class BlobStore {
     return name;
   }
 
+  /** Whether it is here, or on its way. */
+  has(sha256: string): boolean {
+    return this.#stored.has(sha256);
+  }
+
   /** Undefined when it is not here, or is not any more what it was. */
   async get(sha256: string): Promise<Uint8Array | undefined> {
     if (!NAME.test(sha256)) return undefined;

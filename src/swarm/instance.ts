@@ -75,6 +75,7 @@ export class Instance {
   readonly #worker: Worker;
   readonly #session: CommandSession;
   readonly #claims: ClaimKeeper | undefined;
+  readonly #blobs: BlobExchange;
   #url = '';
   #node: Node<ApplyResult> | undefined;
   #leading = false;
@@ -95,9 +96,9 @@ export class Instance {
     this.#session = new CommandSession((command) => this.#send(command));
     const { id, blobStore: store, connect } = options;
     const configuration = (): Configuration => this.status().configuration;
-    const blobs = new BlobExchange({ id, store, connect, configuration });
+    this.#blobs = new BlobExchange({ id, store, connect, configuration });
     const node = (): Node<ApplyResult> => this.#required();
-    const desk = { ...options, instanceId: id, session: this.#session, blobs, node };
+    const desk = { ...options, instanceId: id, session: this.#session, blobs: this.#blobs, node };
     this.#worker = new Worker({ ...desk, openDesk: (task) => openDesk(desk, task) });
     if (options.capacity === 0) this.#claims = new ClaimKeeper({ ...desk, holder: id });
   }
@@ -105,6 +106,8 @@ export class Instance {
   /** What the node tells: in log order, each entry once. */
   readonly listener: NodeListener<ApplyResult> = {
     onApplied: (entry, applied) => {
+      // Whoever votes from now on answers for what was stored before.
+      if (entry.kind === 'config') this.#fetchBlobs().catch(this.#options.onTrouble);
       if (applied === undefined) return;
       this.#coordinator.onApplied(applied.events);
       this.#worker.onApplied(applied.events);
@@ -144,7 +147,7 @@ export class Instance {
     this.#worker.join().catch(this.#options.onTrouble);
     this.#claims?.start();
     this.#announce();
-    this.#sweep = setInterval(() => this.#removeUnnamed(), SWEEP_INTERVAL_MS);
+    this.#sweep = setInterval(() => this.#tidyBlobs().catch(this.#options.onTrouble), SWEEP_INTERVAL_MS);
   }
 
   /** Turns can follow each other faster than sweeps do. */
@@ -156,10 +159,15 @@ export class Instance {
     }
   }
 
-  /** Contents beside the log that no open task needs. */
-  #removeUnnamed(): void {
-    const { blobStore, machine, onTrouble } = this.#options;
-    blobStore.sweep(machine.namedBlobs()).catch(onTrouble);
+  /** Contents beside the log: those that open tasks need are brought here, and those that none needs removed. */
+  async #tidyBlobs(): Promise<void> {
+    const { blobStore, machine } = this.#options;
+    await this.#fetchBlobs();
+    await blobStore.sweep(machine.namedBlobs());
+  }
+
+  #fetchBlobs(): Promise<void> {
+    return this.#blobs.fetchMissing(this.#options.machine.namedBlobs());
   }
 
   /** Tells where this node is to be found, once there is anybody to tell. */

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Execution, ExecutionResult, Executor, SavedTurn } from '../../src/agents/executors/port.ts';
 import type { NodeId } from '../../src/protocol/ids.ts';
-import type { SwarmClient } from '../../src/swarm/client.ts';
+import { SwarmClient } from '../../src/swarm/client.ts';
 import type { Notice } from '../../src/swarm/port.ts';
 import type { TaskSpec } from '../../src/tasks/command.ts';
 import { isSettled, type TaskDetail } from '../../src/tasks/task.ts';
@@ -91,6 +91,31 @@ describe('an attempt that is lost', () => {
     const others = [...instances.keys()].map((id) => readdirSync(folder.blobs(id as NodeId)).length);
     expect(others.filter((count) => count > 0).length > 0).toBe(bytes > 16 * 1024);
   });
+});
+
+test('whoever becomes a voter gets the large state that was stored before', async () => {
+  const state = new Uint8Array(300_000).fill(7);
+  const { client, folder, instances, raise } = await stand({
+    instances: 3,
+    absent: 1,
+    executor: executing(async (execution) => {
+      await execution.checkpoint.save({ turn: 1, usage: turns(1), state });
+      return stuck(execution);
+    }),
+  });
+  await submit(client, { id: 'a' });
+  await until(async () => (await client.query({ kind: 'task', id: 'a' }))?.turn === 1);
+  const late = 'raft-manager-3' as NodeId;
+  await raise(late);
+  expect(readdirSync(folder.blobs(late))).toEqual([]);
+  const [leader = ''] = [...instances].flatMap(([id, { instance }]) =>
+    instance.status().role === 'leader' ? [id] : [],
+  );
+  const coordinator = new SwarmClient({ folder, name: 'test', version: 'test', only: leader });
+  onTestFinished(() => coordinator.close());
+  await coordinator.changeMembership([{ type: 'add-learner', id: late }]);
+  await coordinator.changeMembership([{ type: 'add-voter', id: late }]);
+  await until(async () => readdirSync(folder.blobs(late)).length === 1);
 });
 
 describe('whoever works on a task', () => {

@@ -74,6 +74,32 @@ describe('a content is safe', () => {
   });
 });
 
+describe('a content that open tasks need', () => {
+  const config = configuration(ids('a b c'), ids('d'));
+  const { sha256 } = nameOf(CONTENT);
+
+  test.each([
+    { why: 'a voter that was away', id: 'c', config, isThere: true },
+    { why: 'a voter to be', id: 'd', config: JOINT, isThere: true },
+    { why: 'a voter that goes', id: 'e', config: JOINT, isThere: true },
+    { why: 'but not a learner', id: 'd', config, isThere: false },
+  ])('is fetched by $why', async ({ id, config: members, isThere }) => {
+    const { stores, exchangeOf } = swarmOf(members);
+    await stores.get('a')?.put(CONTENT);
+    await exchangeOf(id).fetchMissing(new Set([sha256]));
+    expect(stores.get(id)?.has(sha256)).toBe(isThere);
+  });
+
+  test('and is nowhere is no fault: whoever has it may come back', async () => {
+    const { stores, exchangeOf } = swarmOf(config, 'a');
+    await stores.get('a')?.put(CONTENT);
+    await stores.get('c')?.put(new Uint8Array([1]));
+    const missing = [sha256, nameOf(new Uint8Array([1])).sha256];
+    await exchangeOf('b').fetchMissing(missing);
+    expect(missing.map((one) => stores.get('b')?.has(one))).toEqual([false, true]);
+  });
+});
+
 describe('a content is found', () => {
   const config = configuration(ids('a b c'), ids('d'));
 

@@ -29,6 +29,8 @@ export interface Standing {
   readonly folder: SwarmFolder;
   readonly client: SwarmClient;
   readonly instances: Map<string, RunningInstance>;
+  /** Brings up one that was absent. */
+  raise(id: string): Promise<void>;
 }
 
 export const idle: Executor = {
@@ -61,23 +63,22 @@ export async function stand({
   });
   const folder = createSwarm(join(root, 'swarm'), roster);
   const running = new Map<string, RunningInstance>();
-  await Promise.all(
-    roster.nodes.slice(0, instances - absent).map(async ({ id }) => {
-      const instance = await startInstance({
-        folder,
-        id: id as NodeId,
-        version: 'test',
-        executor,
-        onTrouble: () => undefined,
-        onRoleChanged: () => undefined,
-        onStopped: () => undefined,
-      });
-      running.set(id, instance);
-      onTestFinished(async () => {
-        if (running.delete(id)) await instance.stop('at-once');
-      });
-    }),
-  );
+  const raise = async (id: string): Promise<void> => {
+    const instance = await startInstance({
+      folder,
+      id: id as NodeId,
+      version: 'test',
+      executor,
+      onTrouble: () => undefined,
+      onRoleChanged: () => undefined,
+      onStopped: () => undefined,
+    });
+    running.set(id, instance);
+    onTestFinished(async () => {
+      if (running.delete(id)) await instance.stop('at-once');
+    });
+  };
+  await Promise.all(roster.nodes.slice(0, instances - absent).map(({ id }) => raise(id)));
   const client = new SwarmClient({
     folder,
     name: 'test',
@@ -86,7 +87,7 @@ export async function stand({
   });
   onTestFinished(() => client.close());
   await until(async () => (await client.query({ kind: 'overview' })).level === LATEST_LEVEL);
-  return { folder, client, instances: running };
+  return { folder, client, instances: running, raise };
 }
 
 /** Asks again and again; the test's own time is the limit. */
