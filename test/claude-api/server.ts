@@ -34,13 +34,14 @@ export class ClaudeApi {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const value: unknown = JSON.parse(await bodyOf(request));
-    const fault = request.url === '/v1/messages' ? faultIn(value) : `unknown path ${request.url}`;
+    // Before anything is waited for: on a busy machine both come at once, the request and its end.
     const hungUp = new Promise<void>((tell) => {
       response.on('close', () => {
         if (!response.writableFinished) tell();
       });
     });
+    const value: unknown = JSON.parse(await bodyOf(request));
+    const fault = request.url === '/v1/messages' ? faultIn(value) : `unknown path ${request.url}`;
     const known: ApiRequest = { headers: request.headers, body: value as MessagesBody, hungUp };
     this.requests.push(known);
     for (const { count, tell } of this.#waiting) if (this.requests.length >= count) tell();
