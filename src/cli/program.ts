@@ -2,7 +2,9 @@ import { Command } from 'commander';
 import { agentCommand } from './commands/agent.ts';
 import { agentsCommand } from './commands/agents.ts';
 import { downCommand } from './commands/down.ts';
+import { guardCommand } from './commands/guard.ts';
 import { hooksCommand } from './commands/hooks.ts';
+import { initCommand } from './commands/init.ts';
 import { logCommand } from './commands/log.ts';
 import { mcpCommand } from './commands/mcp.ts';
 import { membersCommand } from './commands/members.ts';
@@ -52,6 +54,8 @@ Exit codes: 0 ok, 1 the work failed, 2 the input or usage is wrong, 3 no quorum 
     transferCommand(),
     agentsCommand(),
     hooksCommand(),
+    initCommand(),
+    guardCommand(),
     mcpCommand(),
   ]) {
     program.addCommand(command);
