@@ -1,6 +1,6 @@
 import type { Checkpoint, SwarmTools } from '../agents/executors/port.ts';
 import type { TaskFence } from '../tasks/command.ts';
-import { ProgressFeed, type ProgressFeedOptions } from './progress-feed.ts';
+import { ProgressFeed, type ProgressFeedOptions, type WorkEnd } from './progress-feed.ts';
 import { createSwarmTools, type SwarmToolsOptions } from './swarm-tools.ts';
 import { TaskCheckpoint, type TaskCheckpointOptions } from './task-checkpoint.ts';
 
@@ -9,8 +9,8 @@ export interface AttemptDesk {
   readonly checkpoint: Checkpoint;
   readonly swarm: SwarmTools;
   tell(text: string): void;
-  /** The work is over: what is still to be told is told now, unless `signal` says that nobody wants to hear it. */
-  close(signal: AbortSignal): Promise<void>;
+  /** The work is over: what is still to be told is told now. */
+  close(end: WorkEnd): Promise<void>;
 }
 
 export type AttemptDeskOptions = SwarmToolsOptions & TaskCheckpointOptions & ProgressFeedOptions;
@@ -21,6 +21,6 @@ export function openDesk(options: AttemptDeskOptions, task: TaskFence): AttemptD
     checkpoint: new TaskCheckpoint(options, task),
     swarm: createSwarmTools(options, task),
     tell: (text) => feed.add(text),
-    close: (signal) => feed.close(signal),
+    close: (end) => feed.close(end),
   };
 }

@@ -134,9 +134,15 @@ class AttemptRun {
     return report;
   }
 
-  /** `over`: the log has ended the lease, and the executor noticed it first. */
   async #execute(): Promise<ExecutionResult | 'over'> {
     const { desk, signal } = this.#attempt;
+    const result = await this.#work();
+    await desk.close({ signal, output: result === 'over' ? '' : result.output });
+    return result;
+  }
+
+  /** `over`: the log has ended the lease, and the executor noticed it first. */
+  async #work(): Promise<ExecutionResult | 'over'> {
     const begun = performance.now();
     try {
       return await this.#options.executor.execute(this.#execution());
@@ -145,8 +151,6 @@ class AttemptRun {
       const reason = error instanceof Error ? error.message : String(error);
       const durationMs = performance.now() - begun;
       return { outcome: 'failed', exitCode: undefined, reason, output: '', durationMs };
-    } finally {
-      await desk.close(signal);
     }
   }
 

@@ -13,6 +13,13 @@ export interface ProgressFeedOptions {
   readonly intervalMs?: Millis;
 }
 
+export interface WorkEnd {
+  /** Aborted: nobody wants to hear of it any more. */
+  readonly signal: AbortSignal;
+  /** What the record will say. */
+  readonly output: string;
+}
+
 const DEFAULT_INTERVAL_MS = 1_000;
 const PATIENCE_MS = 5_000;
 /** The end of the work must not wait long for what only watchers want to know. */
@@ -41,15 +48,15 @@ export class ProgressFeed {
     this.#schedule();
   }
 
-  /** Tells the rest, unless `signal` is given: of work that takes less than a moment nobody would have heard. */
-  async close(signal: AbortSignal): Promise<void> {
+  /** Tells the rest, where nothing else does: of work that takes less than a moment nobody would have heard. */
+  async close({ signal, output }: WorkEnd): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
     if (signal.aborted) return;
     await this.#sending;
     const rest = this.#text;
     this.#text = '';
-    await this.#send(rest, LAST_WORDS_PATIENCE_MS);
+    if (!output.includes(rest.trim())) await this.#send(rest, LAST_WORDS_PATIENCE_MS);
   }
 
   #schedule(): void {

@@ -23,7 +23,7 @@ test('an agent that is killed in its fourth turn is followed by one that begins 
   const api = await startClaudeApi([turn(1), turn(2), turn(3), silence, turn(4), says('All pruned.')]);
   const project = openProject({ ANTHROPIC_BASE_URL: api.url, ANTHROPIC_API_KEY: 'a key that is none' });
   const file = project.write('gardener.md', AGENT);
-  const up = ['up', '--agents', '3', '--agent-file', file, '--executor', 'claude'];
+  const up = ['up', '--agents', '3', '--agent-file', file, '--executor', 'claude', '--model', 'haiku'];
   expect(await project.run(up)).toMatchObject({ exitCode: 0 });
   // A swarm keeps turns from the moment on that its coordinator has heard every member.
   await eventually('a log that keeps turns', async () =>
@@ -51,6 +51,7 @@ test('an agent that is killed in its fourth turn is followed by one that begins 
   expect(again?.slice(0, -1)).toEqual(lost?.slice(0, -1));
   const [, remark] = blocksOf(again?.at(-1));
   expect(remark?.text).toMatch(/You are gardener-\d now, attempt 2, under fence \d+/);
+  expect(new Set(api.requests.map(({ body }) => body.model))).toEqual(new Set(['claude-haiku-5-5']));
   expect(api.stepsLeft).toBe(0);
   expect(api.faults).toEqual([]);
 });

@@ -107,6 +107,15 @@ describe('the command line of a standing swarm', () => {
     await run('task', 'add', 'bad', '--run', 'exit 7', '--retries', '0');
     expect(await run('task', 'watch', 'bad')).toMatchObject({ exitCode: 1 });
     expect(await json('task', 'show', 'bad')).toMatchObject({ state: 'failed', exitCode: 7 });
+    // What has ended before is told as it would have been.
+    expect(await run('task', 'watch', 'bad')).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(/^failed +bad, raft-manager-\d: exit code 7\n$/m),
+    });
+    expect(await run('task', 'watch', 'build')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^output +build run \| built\n(.*\n)*completed +build, raft-manager-\d/m),
+    });
     await run('task', 'add', 'after', '--run', 'true', '--depends-on', 'bad');
     expect(await json('task', 'list', '--state', 'blocked')).toMatchObject([{ id: 'after' }]);
     expect((await run('task', 'retry', 'bad')).stdout).toContain('bad');

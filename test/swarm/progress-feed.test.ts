@@ -55,16 +55,20 @@ test('tells the rest when it is closed, and nothing after that', async () => {
   feed.add('one\ntw');
   await first;
   feed.add('o\nthree');
-  await feed.close(new AbortController().signal);
+  const end = { signal: new AbortController().signal, output: 'three' };
+  await feed.close(end);
   feed.add('too late\n');
-  await feed.close(new AbortController().signal);
+  await feed.close(end);
   expect(told).toEqual(['one\n', 'two\nthree']);
 });
 
-test('tells nothing of work that was taken away', async () => {
+test.each([
+  { why: 'when the work was taken away', signal: AbortSignal.abort('lost'), output: '' },
+  { why: 'that the record says', signal: new AbortController().signal, output: 'soon\nthe end' },
+])('tells nothing $why', async (end) => {
   const { feed, told } = feedOf(raised());
-  feed.add('too late\n');
-  await feed.close(AbortSignal.abort('lost'));
+  feed.add('the end\n');
+  await feed.close(end);
   feed.add('far too late\n');
   const other = feedOf(raised());
   const heard = other.next();

@@ -5,7 +5,8 @@ import { packageVersion } from '../package-version.ts';
 import { printJson, printLine, reachableFolder } from '../reach.ts';
 import { EXIT } from '../report-error.ts';
 import { runLine } from '../view/run-lines.ts';
-import { RunProgress } from '../view/run-progress.ts';
+import { endEvents, RunProgress } from '../view/run-progress.ts';
+import type { RunEvent } from '../view/run-view.ts';
 import { recordOf } from './records.ts';
 
 /** Follows one task to its end, or all of them until somebody has seen enough. */
@@ -17,25 +18,35 @@ export async function watchTasks(id: string | undefined, options: ReachOptions):
     end = resolve;
     fail = reject;
   });
-  const look = (tasks: readonly TaskJson[]): void => {
-    const task = tasks.find((one) => one.id === id);
-    if (task !== undefined && isSettled(task.state)) end(task);
+  let isOver = false;
+  const look = (task: TaskJson | undefined): void => {
+    if (task === undefined || !isSettled(task.state)) return;
+    isOver = true;
+    end(task);
+  };
+  const tell = (event: RunEvent): void => {
+    if (options.json) printJson(event);
+    else printLine(runLine(event));
+  };
+  /** It had ended before anybody watched. */
+  const lookBack = (task: TaskJson): void => {
+    if (!isOver && isSettled(task.state)) for (const event of endEvents(task)) tell(event);
+    look(task);
   };
   const client: SwarmClient = new SwarmClient({
     folder: await reachableFolder(options),
     name: `watch-${process.pid}`,
     version: packageVersion(),
     onNotice(notice) {
+      if (isOver) return;
       for (const event of progress.take(notice)) {
-        const isOurs = id === undefined || ('taskId' in event && event.taskId === id);
-        if (isOurs && options.json) printJson(event);
-        else if (isOurs) printLine(runLine(event));
+        if (id === undefined || ('taskId' in event && event.taskId === id)) tell(event);
       }
-      if (notice.type === 'applied') look(notice.tasks);
+      if (notice.type === 'applied') look(notice.tasks.find((task) => task.id === id));
     },
     // The task may have ended before this link was there: its record knows.
     onRelinked() {
-      if (id !== undefined) recordOf(client, id, options).then((task) => look([task]), fail);
+      if (id !== undefined) recordOf(client, id, options).then(lookBack, fail);
     },
   });
   process.once('SIGINT', () => end(undefined));

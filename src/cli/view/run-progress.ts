@@ -146,6 +146,13 @@ export function countStates(tasks: readonly TaskJson[]): StateCounts {
   return counts;
 }
 
+/** How a task ended, of which nobody was told when it did. */
+export function endEvents(task: TaskJson): readonly RunEvent[] {
+  const { id: taskId, reason, state: to } = task;
+  const whose = { agent: task.agent ?? undefined, fence: task.fence ?? undefined };
+  return taskEvents({ type: 'task', taskId, from: 'running', to, reason, ...whose }, task);
+}
+
 /** What an attempt printed comes before what became of it. */
 function taskEvents(change: TaskChange, task: TaskJson | undefined): readonly RunEvent[] {
   const event = taskEvent(change, task);
