@@ -3,6 +3,7 @@ import { electionTraits } from '../agents/election-traits.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import { MAX_LEASE_MS, MAX_LOCAL_INSTANCES, MIN_LEASE_MS } from '../protocol/limits.ts';
 import type { Standing } from '../protocol/state.ts';
+import { LATEST_LEVEL } from '../tasks/member.ts';
 import { newClusterId, type Roster, type RosterNode, voterCount } from './roster.ts';
 
 export interface FoundingPlan {
@@ -51,6 +52,7 @@ export function planSwarm(plan: FoundingPlan): Roster {
     name: plan.name,
     clusterId: newClusterId(),
     createdAt: new Date().toISOString(),
+    level: LATEST_LEVEL,
     workspace: plan.workspace,
     ...(plan.work ?? { executor: 'command' }),
     requireHooks: plan.requireHooks,

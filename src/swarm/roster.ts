@@ -30,6 +30,8 @@ const schema = z.strictObject({
   name: id,
   clusterId: z.string().min(1),
   createdAt: z.string(),
+  /** Of commands: what the release understands that its founders were of. */
+  level: z.int().positive().exactOptional(),
   /** Where tasks run. */
   workspace: z.string(),
   executor: z.enum(EXECUTOR_NAMES),
@@ -65,6 +67,14 @@ export function bootstrapConfiguration(roster: Roster): Configuration {
   const ids = (voter: boolean): NodeId[] =>
     roster.nodes.filter((node) => node.voter === voter).map((node) => node.id as NodeId);
   return configuration(ids(true), ids(false));
+}
+
+/**
+ * The level of commands that a founding member is sure to understand, also while nobody hears it: what nobody has to wait
+ * for until it is there, and could wait for in vain. Undefined for whoever came later.
+ */
+export function foundingLevel({ level, nodes, seeds }: Roster, memberId: NodeId): number | undefined {
+  return seeds === undefined && nodes.some((node) => node.id === memberId) ? level : undefined;
 }
 
 /**

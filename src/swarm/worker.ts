@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { SwarmError } from '../protocol/errors.ts';
 import type { Millis } from '../protocol/ids.ts';
 import type { AttemptResult, TaskFence } from '../tasks/command.ts';
@@ -36,6 +37,7 @@ interface Held {
 
 /** How long the end of an attempt is worth reporting. */
 const REPORT_TIMEOUT_MS = 60_000;
+const JOIN_PAUSE_MS: Millis = 100;
 /** Whoever leaves may be one of many: there may be no quorum left to take note. */
 const FAREWELL_TIMEOUT_MS = 2_000;
 const RENEWALS_PER_LEASE = 4;
@@ -61,7 +63,9 @@ export class Worker {
     // Some member may not know such an instance yet: it is let in when the level says that all do.
     if (levelOf(command) > machine.level && capacity === 0) return;
     while (this.#phase === 'joining' && !(await this.#settle(session.execute(command)))) {
-      // No quorum yet: an instance has nothing better to do than to go on asking.
+      // No quorum yet: an instance has nothing better to do than to go on asking. Never at once, though: what is
+      // refused without a look at the clock would be asked for ever, and nothing else would have its turn.
+      await delay(JOIN_PAUSE_MS);
     }
   }
 
@@ -241,6 +245,8 @@ export class Worker {
       return true;
     } catch (error) {
       if (!(error instanceof SwarmError)) throw error;
+      // The own node has stopped, and nobody takes anything from this instance any more.
+      if (error.code === 'STOPPED') this.#phase = 'leaving';
       this.#options.onTrouble(error);
       return false;
     }

@@ -18,6 +18,8 @@ import { LATEST_LEVEL } from '../../src/tasks/member.ts';
 interface Founding {
   readonly instances: number;
   readonly executor: Executor;
+  /** Founders, the last ones, that never start. */
+  readonly absent?: number;
   readonly leaseMs?: number;
   readonly work?: Partial<Roster>;
   onNotice?(notice: Notice): void;
@@ -29,8 +31,22 @@ export interface Standing {
   readonly instances: Map<string, RunningInstance>;
 }
 
+/** Has nothing to do. */
+export const idle: Executor = {
+  name: 'idle',
+  refuse: () => undefined,
+  execute: () => Promise.reject(new Error('there is nothing to do')),
+};
+
 /** A swarm in this process that has a coordinator and understands all that this release does. */
-export async function stand({ instances, executor, leaseMs, work, onNotice }: Founding): Promise<Standing> {
+export async function stand({
+  instances,
+  executor,
+  absent = 0,
+  leaseMs,
+  work,
+  onNotice,
+}: Founding): Promise<Standing> {
   const root = mkdtempSync(join(tmpdir(), 'raft-manager-swarm-'));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   const definition = await loadAgentFile(resolve(PACKAGE_AGENTS, 'raft-manager.md'));
@@ -47,7 +63,7 @@ export async function stand({ instances, executor, leaseMs, work, onNotice }: Fo
   const folder = createSwarm(join(root, 'swarm'), roster);
   const running = new Map<string, RunningInstance>();
   await Promise.all(
-    roster.nodes.map(async ({ id }) => {
+    roster.nodes.slice(0, instances - absent).map(async ({ id }) => {
       const instance = await startInstance({
         folder,
         id: id as NodeId,
