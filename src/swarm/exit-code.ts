@@ -1,5 +1,6 @@
 import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import { InvariantError } from '../protocol/invariant.ts';
+import { isCode } from './files.ts';
 
 /**
  * How the process of an instance ends; docs/operations.md says what to do about each. The numbers are those of
@@ -35,6 +36,12 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   WRONG_PROTOCOL: INSTANCE_EXIT.misconfigured,
   UNAUTHORIZED: INSTANCE_EXIT.misconfigured,
 };
+
+/** A file beside the log that found no room, under the name that everybody knows it by; anything else as it is. */
+export function named(error: unknown): unknown {
+  if (!isCode(error, 'ENOSPC') && !isCode(error, 'EDQUOT')) return error;
+  return new SwarmError('DISK_FULL', `${(error as Error).message}. Free space; nothing else has to be done`);
+}
 
 /** The exit code of an instance that `error` has stopped. */
 export function instanceExitCode(error: unknown): number {

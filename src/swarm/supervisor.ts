@@ -50,6 +50,8 @@ interface Ward {
   crashes: number[];
   restart: NodeJS.Timeout | undefined;
   failure: SwarmError | undefined;
+  /** Its disk is nearly full, in its own words. */
+  shortage: string | undefined;
   /** What has kept it from its work, and was told; undefined again when it is at work. */
   hindrance: string | undefined;
 }
@@ -74,6 +76,7 @@ export class Supervisor {
       crashes: [],
       restart: undefined,
       failure: undefined,
+      shortage: undefined,
       hindrance: undefined,
     }));
   }
@@ -119,6 +122,11 @@ export class Supervisor {
     }
   }
 
+  /** What an instance says of its disk that is nearly full; undefined while all have room. */
+  get shortage(): string | undefined {
+    return this.#wards.find(({ child, shortage }) => child !== undefined && shortage !== undefined)?.shortage;
+  }
+
   /** Stops every instance: all hand back their work, then all go; who takes too long is killed. */
   async stop(): Promise<void> {
     this.#phase = 'stopping';
@@ -162,6 +170,7 @@ export class Supervisor {
 
   #spawn(ward: Ward): void {
     ward.state = 'starting';
+    ward.shortage = undefined;
     const { command, folder, onEvent } = this.#options;
     ward.child = startChild(command(ward.id), folder.nodeLog(ward.id), {
       onMessage: (message) => this.#onMessage(ward, message),
@@ -173,6 +182,10 @@ export class Supervisor {
   #onMessage(ward: Ward, message: ChildMessage): void {
     if (message.type === 'unfit') {
       ward.failure = new SwarmError(message.code as ErrorCode, message.message);
+      return;
+    }
+    if (message.type === 'room') {
+      ward.shortage = message.shortage ?? undefined;
       return;
     }
     ward.state = message.type;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ErrorCode, SwarmError } from '../../protocol/errors.ts';
 import { type Census, takeCensus } from '../../swarm/census.ts';
+import { named } from '../../swarm/exit-code.ts';
 import { type LaunchedSwarm, launchSwarm } from '../../swarm/launch.ts';
 import type { SwarmFolder } from '../../swarm/layout.ts';
 import { NODE_COMMAND } from '../node-command.ts';
@@ -11,6 +12,8 @@ import { Interrupts } from '../run/interrupts.ts';
 import type { UpOptions } from './service-options.ts';
 
 const READY_TIMEOUT_MS = 60_000;
+/** Whoever is not elected by then may want for room to vote in. */
+const USUAL_MS = 5_000;
 const POLL_MS = 50;
 export const CENSUS_TIMEOUT_MS = 1_000;
 
@@ -18,6 +21,11 @@ export const CENSUS_TIMEOUT_MS = 1_000;
 export type Word =
   | { readonly type: 'up' }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
+
+function tellFailure(cause: unknown): void {
+  const error = named(cause);
+  if (error instanceof SwarmError) tellStarter({ type: 'failed', code: error.code, message: error.message });
+}
 
 export function tellStarter(word: Word): void {
   process.send?.(word);
@@ -31,10 +39,15 @@ export async function superviseHere(folder: SwarmFolder, options: UpOptions): Pr
   const stopping = new AbortController();
   const stopped = interrupts.first.then(() => stopping.abort());
   try {
-    const census = await electedCensus(folder, stopping.signal);
+    const census = await electedCensus(swarm, folder, stopping.signal);
     if (census !== undefined) announce(census, folder, options);
     tellStarter({ type: 'up' });
     await stopped;
+  } catch (error) {
+    tellFailure(error);
+    // Nobody has been given anything, so there is nothing to hand back.
+    await swarm.supervisor.halt();
+    throw error;
   } finally {
     await swarm.stop();
   }
@@ -60,18 +73,24 @@ async function launch(folder: SwarmFolder): Promise<LaunchedSwarm> {
       },
     });
   } catch (error) {
-    if (error instanceof SwarmError)
-      tellStarter({ type: 'failed', code: error.code, message: error.message });
+    tellFailure(error);
     throw error;
   }
 }
 
 /** Looks until somebody has been elected; undefined when told to stop before. */
-async function electedCensus(folder: SwarmFolder, stop: AbortSignal): Promise<Census | undefined> {
+async function electedCensus(
+  { supervisor }: LaunchedSwarm,
+  folder: SwarmFolder,
+  stop: AbortSignal,
+): Promise<Census | undefined> {
+  const suspicious = performance.now() + USUAL_MS;
   for (const deadline = performance.now() + READY_TIMEOUT_MS; performance.now() < deadline; ) {
     if (stop.aborted) return undefined;
     const census = await takeCensus(folder, packageVersion(), CENSUS_TIMEOUT_MS);
     if (census.quorum) return census;
+    const { shortage } = supervisor;
+    if (shortage !== undefined && performance.now() > suspicious) throw new SwarmError('DISK_FULL', shortage);
     await delay(POLL_MS);
   }
   throw new SwarmError(
