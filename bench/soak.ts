@@ -26,6 +26,8 @@ const WARM_SHARE = 0.3;
 /** Between the second third and the last one. */
 const MOST_GROWTH = 1.15;
 const MOST_RESTART_MS = 3_000;
+const RESTARTS = 5;
+const YARDSTICK_MS = 500;
 const TABLE_ROWS = 20;
 
 interface Sample extends Stretch {
@@ -61,6 +63,15 @@ async function soak(service: Service): Promise<readonly Sample[]> {
   sample();
   await Promise.all(clients.map((client) => client.close()));
   return samples;
+}
+
+/** Of a core, what a busy loop gets just now: on a machine that others use, all times are longer by that. */
+function shareOfCore(): number {
+  const began = performance.now();
+  const before = process.cpuUsage();
+  while (performance.now() - began < YARDSTICK_MS) Math.sqrt(began);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000 / (performance.now() - began);
 }
 
 /** Milliseconds from "up", with nothing left of the processes before, to the first write that is committed. */
@@ -136,7 +147,8 @@ function growth(samples: readonly Sample[], value: (sample: Sample) => number): 
   return mean(warm.slice(half).map(value)) / mean(warm.slice(0, half).map(value));
 }
 
-function judge(samples: readonly Sample[], restartMs: number): boolean {
+function judge(samples: readonly Sample[], restartsMs: readonly number[]): boolean {
+  const restartMs = [...restartsMs].sort((a, b) => a - b)[Math.floor(restartsMs.length / 2)] ?? 0;
   const memory = growth(samples, ({ rssMiB }) => mean(rssMiB));
   const disk = growth(samples, ({ diskMiB }) => diskMiB);
   const peak = Math.max(...samples.map(({ diskMiB }) => diskMiB));
@@ -151,7 +163,7 @@ function judge(samples: readonly Sample[], restartMs: number): boolean {
       ok: disk <= MOST_GROWTH,
     },
     {
-      what: `kill -9 of everything to the first committed write: ${restartMs.toFixed(0)} ms`,
+      what: `kill -9 of everything to the first committed write: ${restartsMs.map((ms) => ms.toFixed(0)).join(', ')} ms`,
       ok: restartMs <= MOST_RESTART_MS,
     },
   ];
@@ -165,13 +177,16 @@ const swarm = new Service(root);
 try {
   await swarm.up('--agents', '3');
   const samples = await soak(swarm);
-  const restartMs = await measureRestart(swarm);
+  const restartsMs: number[] = [];
+  const share = shareOfCore();
+  for (let run = 0; run < RESTARTS; run += 1) restartsMs.push(await measureRestart(swarm));
   await swarm.down();
   printTable(samples);
   mkdirSync(dirname(PLOT), { recursive: true });
   writeFileSync(PLOT, draw(samples));
   console.log(`plot: ${PLOT}`);
-  process.exitCode = judge(samples, restartMs) ? 0 : 1;
+  console.log(`before the restarts a busy loop got ${(100 * share).toFixed(0)} % of a core`);
+  process.exitCode = judge(samples, restartsMs) ? 0 : 1;
 } finally {
   await swarm.killAll();
   rmSync(root, { recursive: true, force: true });
