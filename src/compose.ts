@@ -16,7 +16,7 @@ import { type AttemptOptions, createAttemptRunner } from './swarm/attempt.ts';
 import { BlobStore } from './swarm/blob-store.ts';
 import { SwarmClient } from './swarm/client.ts';
 import { decideHooks } from './swarm/hook-policy.ts';
-import { confirmIdentity } from './swarm/identity.ts';
+import { confirmIdentity, type PendingAdmission } from './swarm/identity.ts';
 import { Instance } from './swarm/instance.ts';
 import { type Admission, admitMember, announceMember, askMembers, comeUpAs } from './swarm/joining.ts';
 import type { SwarmFolder } from './swarm/layout.ts';
@@ -143,23 +143,39 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   service = new Service({ node, machine, snapshots: storage.snapshots, blobs, watchers: instance.watchers });
   instance.start(node, server.url);
   const found = { ...newcomer, memberId, url: server.url, shallVote: member.voter };
-  const entered = enter(admission === undefined ? found : { ...found, ...admission }, roster);
-  entered.catch(onTrouble);
+  const entrance = enter(admission === undefined ? found : { ...found, ...admission }, roster, onTrouble);
   return {
     url: server.url,
     instance,
-    entered,
+    entered: entrance.entered,
     async stop(manner) {
+      entrance.abandon();
       await instance.stop(manner);
       await server.close();
     },
   };
 }
 
+type Found = Omit<Admission, keyof PendingAdmission | 'signal' | 'onRefused'>;
+
 /** Whoever joined has to be let in; who was in before says where it is now; founders find each other in their folder. */
-async function enter(found: Admission | Omit<Admission, 'former'>, { seeds }: Roster): Promise<void> {
-  if ('former' in found) await admitMember(found);
-  else if (seeds !== undefined) await announceMember(found);
+function enter(
+  found: Found | (Found & PendingAdmission),
+  { seeds }: Roster,
+  onTrouble: (error: unknown) => void,
+): { readonly entered: Promise<void>; abandon(): void } {
+  const leaving = new AbortController();
+  const { signal } = leaving;
+  const entrant = { ...found, signal, onRefused: onTrouble };
+  const work = async (): Promise<void> => {
+    if ('former' in entrant) await admitMember(entrant);
+    else if (seeds !== undefined) await announceMember(entrant);
+  };
+  const entered = work();
+  entered.catch((error: unknown) => {
+    if (!signal.aborted) onTrouble(error);
+  });
+  return { entered, abandon: () => leaving.abort() };
 }
 
 /** @throws SwarmError UNKNOWN_NODE */

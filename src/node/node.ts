@@ -13,6 +13,7 @@ import { createRaft, type Raft } from '../raft/raft.ts';
 import { createRandom } from '../raft/random.ts';
 import type { LogStorage } from '../storage/port.ts';
 import type { Transport } from '../transport/port.ts';
+import { Applying } from './applying.ts';
 import { HandOver } from './hand-over.ts';
 import { MembershipWatch } from './membership.ts';
 import { Outbox } from './outbox.ts';
@@ -69,7 +70,7 @@ class Node<Result> implements RaftNode<Result> {
   readonly #requestTimeoutMs: Millis;
   /** Whoever waits for something, and not for ever. */
   readonly #patient: readonly { deadline(): Millis; expire(now: Millis): void }[];
-  #appliedIndex: LogIndex;
+  readonly #applying: Applying;
   #electionsWon = 0;
   #turnScheduled = false;
   #stopped = false;
@@ -93,7 +94,7 @@ class Node<Result> implements RaftNode<Result> {
       bootstrap: options.bootstrap,
     });
     const { core } = this.#raft;
-    this.#appliedIndex = core.snapshot?.index ?? INDEX_ZERO;
+    this.#applying = new Applying(core.snapshot?.index ?? INDEX_ZERO, (entry) => this.#apply(entry));
     this.#outbox = new Outbox(options.transport);
     this.#proposals = new ProposalDesk({
       id: options.id,
@@ -181,7 +182,7 @@ class Node<Result> implements RaftNode<Result> {
 
   snapshot(done: (outcome: Outcome<SnapshotMeta>) => void): void {
     if (this.#stopped) done({ ok: false, error: stoppedError(this.id) });
-    else this.#snapshots.take(this.#appliedIndex, done);
+    else this.#snapshots.take(this.#applying.index, done);
   }
 
   transfer(target: NodeId | undefined, done: (outcome: Outcome<NodeId>) => void): void {
@@ -193,7 +194,7 @@ class Node<Result> implements RaftNode<Result> {
     return {
       ...statusOf(this.#raft.core, this.#options.clock.now()),
       clusterId: this.#options.clusterId,
-      appliedIndex: this.#appliedIndex,
+      appliedIndex: this.#applying.index,
       electionsWon: this.#electionsWon,
       snapshotBytes: this.#options.storage.snapshots.latestBytes,
     };
@@ -303,20 +304,23 @@ class Node<Result> implements RaftNode<Result> {
     this.#outbox.add(effects.messages);
     if (durability.completed === durability.issued) this.#outbox.add(effects.messagesOnceDurable);
     else this.#outbox.hold(effects.messagesOnceDurable, durability.issued);
-    for (const entry of effects.committed) this.#apply(entry);
+    this.#applying.add(effects.committed);
+    if (this.#applying.isBehind || effects.restored !== undefined) this.#applySome();
     const retryAt = this.#options.clock.now() + this.#options.config.heartbeatIntervalMs;
-    for (const reply of effects.reads) this.#reads.onReply(reply, this.#appliedIndex, retryAt);
-    if (effects.committed.length > 0 || effects.restored !== undefined) {
-      this.#reads.onApplied(this.#appliedIndex);
-    }
+    for (const reply of effects.reads) this.#reads.onReply(reply, this.#applying.index, retryAt);
     if (effects.compactTo !== undefined) this.#options.storage.compact(effects.compactTo);
     for (const peer of effects.snapshotsTo) this.#snapshots.sendTo(peer);
     if (effects.transfer !== undefined) this.#handOver.onReply(effects.transfer);
   }
 
+  #applySome(): void {
+    this.#applying.goOn();
+    this.#reads.onApplied(this.#applying.index);
+    if (this.#applying.isBehind) this.#scheduleTurn();
+  }
+
   #apply(entry: Entry): void {
     const result = entry.kind === 'command' ? this.#options.machine.apply(entry) : undefined;
-    this.#appliedIndex = entry.index;
     this.#snapshots.onApplied(entry);
     this.#proposals.onApplied(entry, result);
     this.#options.listener.onApplied?.(entry, result);
@@ -324,7 +328,7 @@ class Node<Result> implements RaftNode<Result> {
 
   #restore({ index }: SnapshotMeta): void {
     this.#snapshots.finishRestoration();
-    this.#appliedIndex = index;
+    this.#applying.onRestored(index);
     this.#proposals.onRestored(index);
     this.#options.listener.onRestored?.(index);
   }
@@ -355,13 +359,14 @@ class Node<Result> implements RaftNode<Result> {
   /** What gathered during the turn goes on together. */
   #endTurn(): void {
     this.#turnScheduled = false;
+    if (this.#applying.isBehind) this.#step({ type: 'tick' });
     if (this.#stopped) return;
     const now = this.#options.clock.now();
     this.#proposals.submit(now);
     const attempts = this.#reads.begin(now, now + 3 * this.#options.config.heartbeatIntervalMs);
     for (const attempt of attempts) this.#step({ type: 'read', ...attempt });
     if (this.#stopped) return;
-    this.#snapshots.takeIfDue(this.#appliedIndex);
+    this.#snapshots.takeIfDue(this.#applying.index);
     this.#outbox.flush();
     this.#arm();
   }

@@ -37,9 +37,15 @@ export const DISK_RESERVE_BYTES = 64 * MIB;
 /** A sync that takes longer does not come back: the disk is given up, and the others go on. */
 export const MAX_SYNC_MS = 60_000;
 
-/** A node snapshots its state when what it has applied since the last one is this much, or as much as that one. */
-export const SNAPSHOT_EVERY_BYTES = 64 * MIB;
-export const SNAPSHOT_EVERY_ENTRIES = 250_000;
+/** Entries applied in one go: 20 ms or so, a fraction of a heartbeat. Links and timers have their turn between two. */
+export const MAX_APPLIED_AT_ONCE = 1_000;
+
+/**
+ * A node snapshots its state when what it has applied since the last one is this much, or as much as that one. What is
+ * behind the last one is applied again at a start: so much takes about a second.
+ */
+export const SNAPSHOT_EVERY_BYTES = 16 * MIB;
+export const SNAPSHOT_EVERY_ENTRIES = 50_000;
 
 /** Entries kept in the log behind a snapshot: a follower that was away for a moment needs none. */
 export const SNAPSHOT_TAIL_BYTES = 16 * MIB;

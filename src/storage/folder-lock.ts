@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -56,6 +57,17 @@ export function lockFolder(folder: string): () => void {
 /** Pid of the live process that holds a folder; undefined when nobody does. */
 export function holderOf(folder: string): number | undefined {
   return existsSync(folder) ? readHolder(folder, highestLock(folder))?.pid : undefined;
+}
+
+/** `abandoned`: its holder died with it; `given-back`: in order, or there never was one. */
+export type Hold = 'held' | 'abandoned' | 'given-back';
+
+/** Whether a folder is held, or how its last holder left it. */
+export function holdOf(folder: string): Hold {
+  if (holderOf(folder) !== undefined) return 'held';
+  if (!existsSync(folder)) return 'given-back';
+  const last = lockPath(folder, highestLock(folder));
+  return existsSync(last) && statSync(last).size > 0 ? 'abandoned' : 'given-back';
 }
 
 function lockPath(folder: string, number: number): string {

@@ -126,6 +126,7 @@ class Wal implements LogStorage {
     invariant(this.#listener === undefined, 'a log is started once');
     this.#listener = listener;
     this.#recovered = undefined;
+    if (this.#room.isShort) listener.onRoomChanged?.(this.shortage);
   }
 
   write(write: LogWrite): void {

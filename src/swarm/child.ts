@@ -13,6 +13,8 @@ const fromChild = z.discriminatedUnion('type', [
   z.object({ type: z.literal('drained') }),
   /** A script runs in a group of its own, which outlives a process that is killed. */
   z.object({ type: z.literal('group'), pid: z.int().min(2), change: z.enum(['begun', 'ended']) }),
+  /** Its disk is nearly full, or has room again: null. */
+  z.object({ type: z.literal('room'), shortage: z.string().nullable() }),
   /** It cannot work at all, and trying again would not help. */
   z.object({ type: z.literal('unfit'), code: z.string(), message: z.string() }),
 ]);

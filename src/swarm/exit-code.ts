@@ -1,5 +1,6 @@
 import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import { InvariantError } from '../protocol/invariant.ts';
+import { isCode } from './files.ts';
 
 /**
  * How the process of an instance ends; docs/operations.md says what to do about each. The numbers are those of
@@ -36,6 +37,12 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   UNAUTHORIZED: INSTANCE_EXIT.misconfigured,
 };
 
+/** A file beside the log that found no room, under the name that everybody knows it by; anything else as it is. */
+export function named(error: unknown): unknown {
+  if (!isCode(error, 'ENOSPC') && !isCode(error, 'EDQUOT')) return error;
+  return new SwarmError('DISK_FULL', `${(error as Error).message}. Free space; nothing else has to be done`);
+}
+
 /** The exit code of an instance that `error` has stopped. */
 export function instanceExitCode(error: unknown): number {
   if (error instanceof InvariantError) return INSTANCE_EXIT.bug;
@@ -45,11 +52,36 @@ export function instanceExitCode(error: unknown): number {
 const LASTING: ReadonlyMap<number, string> = new Map([
   [INSTANCE_EXIT.damaged, 'its data are damaged'],
   [INSTANCE_EXIT.diskFailed, 'its disk failed'],
-  [INSTANCE_EXIT.inUse, 'its folder or its port is in use'],
   [INSTANCE_EXIT.misconfigured, 'it is not set up to work'],
 ]);
 
-/** Why it would not help to start an instance again that ended so; undefined when it may. */
-export function lastingReason(exitCode: number | null): string | undefined {
-  return exitCode === null ? undefined : LASTING.get(exitCode);
+const PASSING: ReadonlyMap<number, string> = new Map([
+  [INSTANCE_EXIT.diskFull, 'disk full'],
+  [INSTANCE_EXIT.inUse, 'its folder or its port is in use'],
+]);
+
+/**
+ * What to do about an instance that has ended.
+ *
+ * - `crashed`: start it again; if it goes on like that, somebody has to look.
+ * - `hindered`: by what passes without its doing: start it again from time to time, however often that takes.
+ * - `unfit`: it would not help to start it again.
+ */
+export type Fate =
+  | { readonly kind: 'crashed' }
+  | { readonly kind: 'hindered' | 'unfit'; readonly why: string };
+
+/** `word`: what the instance has said about its end. */
+export function fateOf(exitCode: number | null, word: SwarmError | undefined): Fate {
+  const lasting = exitCode === null ? undefined : LASTING.get(exitCode);
+  if (lasting !== undefined) return { kind: 'unfit', why: lasting };
+  const passing = exitCode === null ? undefined : PASSING.get(exitCode);
+  if (passing !== undefined) return { kind: 'hindered', why: passing };
+  if (word === undefined) return { kind: 'crashed' };
+  return { kind: isOfTheSwarm(word) ? 'hindered' : 'unfit', why: word.message };
+}
+
+/** Nothing is wrong with the instance, or what it has: the others were not there to take it in. */
+export function isOfTheSwarm(word: SwarmError): boolean {
+  return word.code !== 'STOPPED' && instanceExitCode(word) === INSTANCE_EXIT.crashed;
 }

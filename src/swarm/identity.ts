@@ -10,8 +10,11 @@ const schema = z.object({
   memberId: z.string().refine(isId),
   /** `started`: there has been a log. Without one it may have promised things that it has forgotten. */
   life: z.enum(['new', 'started']),
-  /** It still has to be taken into the swarm: in the place of `former`, if it was a member before it lost its data. */
-  admission: z.object({ former: z.string().nullable() }).exactOptional(),
+  /**
+   * It still has to be taken into the swarm: in the place of `former`, if it was a member before it lost its data.
+   * `votes`: that one did, so it shall.
+   */
+  admission: z.object({ former: z.string().nullable(), votes: z.boolean().exactOptional() }).exactOptional(),
 });
 
 type Identity = Readonly<z.output<typeof schema>>;
@@ -31,6 +34,8 @@ export type Standing =
 
 export interface PendingAdmission {
   readonly former: NodeId | undefined;
+  /** `former` did vote. False as well while nobody has looked. */
+  readonly votes: boolean;
 }
 
 /** A member from the beginning: its id is its name. */
@@ -45,6 +50,14 @@ export function adoptIdentity(
   { memberId, former }: { readonly memberId: NodeId; readonly former: NodeId | undefined },
 ): void {
   saveIdentity(folder, name, { memberId, life: 'new', admission: { former: former ?? null } });
+  saveIncarnation(folder, name, memberId);
+}
+
+/** The one in whose place it comes did vote. To be kept before that one is taken out, and nobody knows it any more. */
+export function noteVote(folder: SwarmFolder, name: NodeId): void {
+  const identity = loadIdentity(folder, name);
+  if (identity?.admission === undefined || identity.admission.votes === true) return;
+  saveIdentity(folder, name, { ...identity, admission: { ...identity.admission, votes: true } });
 }
 
 /** The swarm has taken it in. */
@@ -58,6 +71,7 @@ export function noteAdmission(folder: SwarmFolder, name: NodeId): void {
 export function confirmIdentity(folder: SwarmFolder, name: NodeId, memberId: NodeId): void {
   const identity = loadIdentity(folder, name);
   if (identity?.life !== 'started') saveIdentity(folder, name, { ...identity, memberId, life: 'started' });
+  if (loadIncarnation(folder, name) !== memberId) saveIncarnation(folder, name, memberId);
 }
 
 /** What the instance's folder tells of it. `isFounder`: it belonged to the swarm from the beginning. */
@@ -71,7 +85,8 @@ export function standingOf(
   if (identity === undefined) {
     // A log without identity is of a release that kept none.
     if (hasLog) return { kind: 'member', memberId: name, admission: undefined };
-    return isFounder ? { kind: 'forgotten', former: name } : { kind: 'unknown' };
+    const former = loadIncarnation(folder, name) ?? (isFounder ? name : undefined);
+    return former === undefined ? { kind: 'unknown' } : { kind: 'forgotten', former };
   }
   const memberId = identity.memberId as NodeId;
   if (identity.life === 'started' && !hasLog) return { kind: 'forgotten', former: memberId };
@@ -79,7 +94,10 @@ export function standingOf(
   return {
     kind: 'member',
     memberId,
-    admission: admission && { former: (admission.former ?? undefined) as NodeId | undefined },
+    admission: admission && {
+      former: (admission.former ?? undefined) as NodeId | undefined,
+      votes: admission.votes ?? false,
+    },
   };
 }
 
@@ -103,6 +121,21 @@ function loadIdentity(folder: SwarmFolder, name: NodeId): Identity | undefined {
     'DATA_DAMAGED',
     `${path} does not say who this instance is; remove the folder, and it comes back as a new member`,
   );
+}
+
+/** Who it was last. Kept apart from its data, so that it is known in whose place it comes when they are lost. */
+function loadIncarnation(folder: SwarmFolder, name: NodeId): NodeId | undefined {
+  try {
+    const memberId = readFileSync(folder.incarnation(name), 'utf8').trim();
+    return isId(memberId) ? (memberId as NodeId) : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function saveIncarnation(folder: SwarmFolder, name: NodeId, memberId: NodeId): void {
+  writeWhole(folder.incarnation(name), `${memberId}\n`, 0o600);
 }
 
 function saveIdentity(folder: SwarmFolder, name: NodeId, identity: Identity): void {

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { NodeStatus, PeerStatus } from '../node/port.ts';
-import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+import type { NodeStatus } from '../node/port.ts';
+import { SwarmError } from '../protocol/errors.ts';
 import type { Millis, NodeId } from '../protocol/ids.ts';
 import { isVoter, members } from '../protocol/state.ts';
-import type { MembershipChange } from '../raft/membership.ts';
+import { nextStep, type Wanted } from './admission.ts';
 import { SwarmClient } from './client.ts';
-import { adoptIdentity, noteAdmission, type PendingAdmission, standingOf } from './identity.ts';
+import { adoptIdentity, noteAdmission, noteVote, type PendingAdmission, standingOf } from './identity.ts';
+import { insist } from './insist.ts';
 import type { SwarmFolder } from './layout.ts';
 import type { MemberJson } from './port.ts';
 import { whereaboutsBeside, whereaboutsIn } from './whereabouts.ts';
@@ -17,25 +18,9 @@ export interface Newcomer {
 }
 
 /** A swarm that is just starting has no leader yet, and may not have raised its level. */
-const PATIENCE_MS = 60_000;
-const PAUSE_MS = 200;
-/** Entries that a learner may lack and still be made a voter: fewer than come in during one round trip. */
-const NEARLY_NOTHING = 100;
-
-/** Nothing has changed, or it is not known: look again, and ask again. */
-const WORTH_ASKING_AGAIN: ReadonlySet<ErrorCode> = new Set([
-  'NOT_LEADER',
-  'NOT_READY',
-  'CHANGE_IN_FLIGHT',
-  'TRANSFER_IN_PROGRESS',
-  'OUTCOME_UNKNOWN',
-  'NOT_RUNNING',
-  'NO_QUORUM',
-  'MALFORMED',
-  'LEVEL_TOO_LOW',
-  'STOPPED',
-  'BUSY',
-]);
+const PATIENCE_MS: Millis = 60_000;
+const PAUSE_MS: Millis = 200;
+const SOON = { patienceMs: PATIENCE_MS };
 
 export interface ComingUp {
   readonly memberId: NodeId;
@@ -59,16 +44,16 @@ export async function comeUpAs(
   if (standing.kind === 'member') return standing;
   const former = standing.kind === 'forgotten' ? standing.former : undefined;
   const memberId = await withClient(newcomer, undefined, (client) =>
-    patiently(() => client.execute({ kind: 'enrol', name }, { timeoutMs: PATIENCE_MS })),
+    insist(() => client.execute({ kind: 'enrol', name }, { timeoutMs: PATIENCE_MS }), SOON),
   ).then((enrolled) => enrolled.memberId as NodeId);
   adoptIdentity(folder, name, { memberId, former });
-  return { memberId, admission: { former } };
+  return { memberId, admission: { former, votes: false } };
 }
 
 /** Where all members are to be found, as the log says. */
 export function askMembers(newcomer: Newcomer): Promise<readonly MemberJson[]> {
   return withClient(newcomer, undefined, (client) =>
-    client.query({ kind: 'members' }, { timeoutMs: PATIENCE_MS }),
+    insist(() => client.query({ kind: 'members' }, { timeoutMs: PATIENCE_MS }), SOON),
   );
 }
 
@@ -77,36 +62,75 @@ export interface Admission extends Newcomer, PendingAdmission {
   readonly url: string;
   /** It shall vote as soon as it has caught up, also if `former` did not. */
   readonly shallVote: boolean;
+  /** The instance stops; what is left to be done is done when it comes up again. */
+  readonly signal: AbortSignal;
+  /** Why it is not done yet. */
+  onRefused(error: unknown): void;
 }
 
 /**
- * Says where a member is to be found, through whoever answers: before it is found, its own node has no log to say
- * it through.
+ * Says where a member is to be found, through whoever answers, for as long as it takes: before it is found, its own
+ * node has no log to say it through.
  */
-export async function announceMember(
-  newcomer: Newcomer & Pick<Admission, 'memberId' | 'url'>,
-): Promise<void> {
-  const { memberId, url } = newcomer;
-  await withClient(newcomer, undefined, (client) =>
-    patiently(() => client.execute({ kind: 'announce', memberId, url }, { timeoutMs: PATIENCE_MS })),
+export async function announceMember(admission: Omit<Admission, keyof PendingAdmission>): Promise<void> {
+  const { memberId, url } = admission;
+  await insist(
+    () =>
+      withClient(admission, undefined, (client) =>
+        client.execute({ kind: 'announce', memberId, url }, { timeoutMs: PATIENCE_MS }),
+      ),
+    admission,
   );
 }
 
 /**
  * Sees to it that a node belongs to the swarm: says where it is, asks the leader to take it in as a learner, in
- * the place of `former` if that is given, and to let it vote once it has caught up, if it shall.
+ * the place of `former` if that is given, and to let it vote once it has caught up, if it shall. It goes on until that
+ * is so, or somebody has taken the node out meanwhile.
+ *
+ * @throws SwarmError of what cannot pass; AbortError when told to stop.
  */
 export async function admitMember(admission: Admission): Promise<void> {
-  const { former } = admission;
   await announceMember(admission);
-  const shallVote = await patiently(() =>
-    atLeader(admission, (client, status) => enter(client, status, admission)),
-  );
-  if (former !== undefined) {
-    await withClient(admission, undefined, (client) => client.execute({ kind: 'retire', memberId: former }));
+  const { folder, name, signal } = admission;
+  let wanted: Wanted = { ...admission, shallVote: isToVote(admission), wasIn: false, hasRetired: false };
+  for (;;) {
+    const taken = await insist(() => takeStep(admission, wanted), admission);
+    if (taken === 'superseded') return;
+    if (taken === 'done') break;
+    wanted = taken;
+    await delay(PAUSE_MS, undefined, { signal });
   }
-  if (shallVote) await promote(admission);
-  noteAdmission(admission.folder, admission.name);
+  await insist(async () => noteAdmission(folder, name), admission);
+}
+
+function isToVote({ shallVote, votes }: Admission): boolean {
+  return shallVote || votes;
+}
+
+/** Takes the next step; returns what is wanted after it. */
+async function takeStep(admission: Admission, wanted: Wanted): Promise<Wanted | 'done' | 'superseded'> {
+  const { folder, name, former } = admission;
+  return atLeader(admission, async (client, status) => {
+    const step = nextStep(status, wanted);
+    switch (step.kind) {
+      case 'done':
+      case 'superseded':
+        return step.kind;
+      case 'wait':
+        return wanted;
+      case 'retire':
+        if (former !== undefined) await client.execute({ kind: 'retire', memberId: former });
+        return { ...wanted, hasRetired: true };
+      case 'change': {
+        // Once `former` is out, nobody knows any more that it voted.
+        const votes = former !== undefined && isVoter(status.configuration, former);
+        if (votes) noteVote(folder, name);
+        await client.changeMembership(step.changes);
+        return { ...wanted, shallVote: wanted.shallVote || votes, wasIn: true };
+      }
+    }
+  });
 }
 
 /**
@@ -122,46 +146,14 @@ export async function dismissMember(asker: Newcomer, memberId: NodeId, patienceM
     }
     await client.execute({ kind: 'retire', memberId }, { timeoutMs: patienceMs });
   };
-  await patiently(() => atLeader(asker, leave), patienceMs);
+  await insist(() => atLeader(asker, leave), { patienceMs });
 }
 
-/** Returns whether the newcomer shall vote. */
-async function enter(
-  client: SwarmClient,
-  { configuration }: NodeStatus,
-  { memberId, former, shallVote }: Admission,
-): Promise<boolean> {
-  const didVote = former !== undefined && isVoter(configuration, former);
-  const changes: MembershipChange[] = [];
-  if (former !== undefined) changes.push({ type: 'remove', id: former });
-  if (!members(configuration).includes(memberId)) changes.push({ type: 'add-learner', id: memberId });
-  if (changes.length > 0) await client.changeMembership(changes);
-  return shallVote || didVote;
-}
-
-/** For as long as it takes: a learner that is far behind must not slow down what voters decide. */
-async function promote(admission: Admission): Promise<void> {
-  const { memberId } = admission;
-  for (let done = false; !done; ) {
-    await delay(PAUSE_MS);
-    done = await patiently(() =>
-      atLeader(admission, async (client, { configuration, peers }) => {
-        if (isVoter(configuration, memberId)) return true;
-        if (!hasCaughtUp(peers.find(({ id }) => id === memberId))) return false;
-        await client.changeMembership([{ type: 'add-voter', id: memberId }]);
-        return true;
-      }),
-    );
-  }
-}
-
-function hasCaughtUp(peer: PeerStatus | undefined): boolean {
-  return peer !== undefined && peer.mode === 'replicate' && peer.lag < NEARLY_NOTHING;
-}
+type Asker = Newcomer & { readonly signal?: AbortSignal };
 
 /** Lets `work` talk to whoever leads. */
 async function atLeader<T>(
-  newcomer: Newcomer,
+  newcomer: Asker,
   work: (client: SwarmClient, status: NodeStatus) => Promise<T>,
 ): Promise<T> {
   const url = await withClient(newcomer, undefined, async (client) => {
@@ -175,7 +167,7 @@ async function atLeader<T>(
 }
 
 async function withClient<T>(
-  { folder, name, version }: Newcomer,
+  { folder, name, version, signal }: Asker,
   url: string | undefined,
   work: (client: SwarmClient) => Promise<T>,
 ): Promise<T> {
@@ -186,9 +178,12 @@ async function withClient<T>(
     except: name,
     ...(url === undefined ? {} : { url }),
   });
+  const close = (): void => void client.close();
+  signal?.addEventListener('abort', close);
   try {
     return await work(client);
   } finally {
+    signal?.removeEventListener('abort', close);
     await client.close();
   }
 }
@@ -196,16 +191,4 @@ async function withClient<T>(
 function urlOf(folder: SwarmFolder, memberId: NodeId): string | undefined {
   const here = [...whereaboutsIn(folder), ...whereaboutsBeside(folder)];
   return here.find((one) => one.memberId === memberId)?.url;
-}
-
-async function patiently<T>(work: () => Promise<T>, patienceMs: Millis = PATIENCE_MS): Promise<T> {
-  for (const deadline = performance.now() + patienceMs; ; ) {
-    try {
-      return await work();
-    } catch (error) {
-      const again = error instanceof SwarmError && WORTH_ASKING_AGAIN.has(error.code);
-      if (!again || performance.now() > deadline) throw error;
-    }
-    await delay(PAUSE_MS);
-  }
 }

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
-import { holderOf, lockFolder } from '../storage/folder-lock.ts';
+import { type Hold, holderOf, holdOf, lockFolder } from '../storage/folder-lock.ts';
 import type { SwarmFolder } from './layout.ts';
 import { loadRoster } from './roster.ts';
 import { Supervisor, type SupervisorEvent } from './supervisor.ts';
@@ -46,6 +46,11 @@ export async function launchSwarm(options: LaunchOptions): Promise<LaunchedSwarm
       unlock();
     },
   };
+}
+
+/** Whether somebody supervises the swarm in `folder`, or how the last one who did has left it. */
+export function supervisionOf(folder: SwarmFolder): Hold {
+  return holdOf(folder.supervisor);
 }
 
 /** Pid of the process that supervises the swarm in `folder`. */

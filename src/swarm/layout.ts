@@ -16,6 +16,8 @@ export interface SwarmFolder {
   blobs(id: NodeId): string;
   endpoint(id: NodeId): string;
   identity(id: NodeId): string;
+  /** Under which id it was a member last; not among its data, which may be lost. */
+  incarnation(id: NodeId): string;
   addresses(id: NodeId): string;
   /** There while the instance is no member any more: nobody starts it then. */
   removed(id: NodeId): string;
@@ -34,6 +36,7 @@ export function swarmFolder(root: string): SwarmFolder {
     blobs: (id) => join(nodeFolder(id), 'blobs'),
     endpoint: (id) => join(nodeFolder(id), 'endpoint.json'),
     identity: (id) => join(nodeFolder(id), 'identity.json'),
+    incarnation: (id) => join(root, 'incarnations', id),
     addresses: (id) => join(nodeFolder(id), 'addresses.json'),
     removed: (id) => join(nodeFolder(id), 'removed'),
     nodeLog: (id) => join(nodeFolder(id), 'node.log'),

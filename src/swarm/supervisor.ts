@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { majority } from '../protocol/state.ts';
+import { holderOf } from '../storage/folder-lock.ts';
 import { type Child, type ChildExit, type ChildMessage, startChild } from './child.ts';
-import { INSTANCE_EXIT, lastingReason } from './exit-code.ts';
+import { fateOf, INSTANCE_EXIT, isOfTheSwarm } from './exit-code.ts';
 import type { SwarmFolder } from './layout.ts';
 import { isRemoved } from './removal.ts';
 
@@ -26,8 +28,11 @@ export interface SupervisorOptions {
 const MAX_CRASHES = 5;
 const CRASH_WINDOW_MS = 60_000;
 const FIRST_PAUSE_MS = 50;
-/** How soon an instance is tried again that found no room on its disk. */
-const ROOM_PAUSE_MS = 5_000;
+/** How soon an instance is tried again that was kept from its work by what is none of its own. */
+const HINDERED_PAUSE_MS = 5_000;
+/** The process of an earlier supervisor ends when that is gone, but first it hands back its work. */
+const ORPHAN_PATIENCE_MS = 15_000;
+const LOOK_FOR_ORPHAN_MS = 50;
 /** An instance that was told to stop gets this long to hand back its work. */
 const STOP_GRACE_MS = 10_000;
 /** One that was told to halt gets this long to take the processes of its tasks with it. */
@@ -45,13 +50,15 @@ interface Ward {
   crashes: number[];
   restart: NodeJS.Timeout | undefined;
   failure: SwarmError | undefined;
-  /** It ended for lack of room on its disk, and has not come back since. */
-  lacksRoom: boolean;
+  /** Its disk is nearly full, in its own words. */
+  shortage: string | undefined;
+  /** What has kept it from its work, and was told; undefined again when it is at work. */
+  hindrance: string | undefined;
 }
 
 /**
- * Keeps one process per instance: a killed one comes back with its identity and its data; one that
- * keeps crashing, or says that it cannot work, is reported and left down.
+ * Keeps one process per instance: a killed one comes back with its identity and its data; one that is hindered is
+ * tried again until it is not; one that keeps crashing, or says that it cannot work, is reported and left down.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -69,7 +76,8 @@ export class Supervisor {
       crashes: [],
       restart: undefined,
       failure: undefined,
-      lacksRoom: false,
+      shortage: undefined,
+      hindrance: undefined,
     }));
   }
 
@@ -82,14 +90,16 @@ export class Supervisor {
   async start(): Promise<void> {
     for (const ward of this.#wards) {
       if (isRemoved(this.#options.folder, ward.id)) this.#setAside(ward);
-      else this.#spawn(ward);
+      else this.#spawnOnceFree(ward, performance.now() + ORPHAN_PATIENCE_MS);
     }
     const hasSettled = ({ state }: Ward): boolean => ['ready', 'down', 'removed'].includes(state);
     await this.#until(() => this.#wards.every(hasSettled));
-    const failures = this.#wards.flatMap(({ failure }) => failure ?? []);
-    const [first] = failures;
-    if (first === undefined || this.#canDoWithout(failures)) {
+    // One that has just been ready and says that it ends is no matter of the start any more.
+    const failed = this.#wards.flatMap(({ failure, state }) => (state === 'down' && failure) || []);
+    const [first] = failed;
+    if (first === undefined || this.#canDoWithout(failed)) {
       if (this.#phase === 'starting') this.#phase = 'running';
+      this.#tryAgainToEnter();
       return;
     }
     await this.stop();
@@ -98,7 +108,23 @@ export class Supervisor {
 
   #canDoWithout(failures: readonly SwarmError[]): boolean {
     const ready = this.#wards.filter(({ state }) => state === 'ready').length;
-    return ready >= majority(this.#wards.length) && failures.every(({ code }) => OF_ONE_DISK.has(code));
+    const isOfOne = (failure: SwarmError): boolean => OF_ONE_DISK.has(failure.code) || isOfTheSwarm(failure);
+    return ready >= majority(this.#wards.length) && failures.every(isOfOne);
+  }
+
+  /** The others are up now, and can take in those that nobody answered. */
+  #tryAgainToEnter(): void {
+    for (const ward of this.#wards) {
+      const { failure, state } = ward;
+      if (state !== 'down' || failure === undefined || !isOfTheSwarm(failure)) continue;
+      ward.failure = undefined;
+      this.#tryLater(ward, failure.message);
+    }
+  }
+
+  /** What an instance says of its disk that is nearly full; undefined while all have room. */
+  get shortage(): string | undefined {
+    return this.#wards.find(({ child, shortage }) => child !== undefined && shortage !== undefined)?.shortage;
   }
 
   /** Stops every instance: all hand back their work, then all go; who takes too long is killed. */
@@ -134,8 +160,17 @@ export class Supervisor {
     clearTimeout(late);
   }
 
+  /** Two processes never own one folder: whoever is still in it, of an earlier supervisor, may leave in order. */
+  #spawnOnceFree(ward: Ward, deadline: number): void {
+    const isTaken = holderOf(this.#options.folder.wal(ward.id)) !== undefined;
+    if (!isTaken || performance.now() > deadline) return this.#spawn(ward);
+    ward.state = 'waiting';
+    ward.restart = setTimeout(() => this.#spawnOnceFree(ward, deadline), LOOK_FOR_ORPHAN_MS);
+  }
+
   #spawn(ward: Ward): void {
     ward.state = 'starting';
+    ward.shortage = undefined;
     const { command, folder, onEvent } = this.#options;
     ward.child = startChild(command(ward.id), folder.nodeLog(ward.id), {
       onMessage: (message) => this.#onMessage(ward, message),
@@ -149,8 +184,12 @@ export class Supervisor {
       ward.failure = new SwarmError(message.code as ErrorCode, message.message);
       return;
     }
+    if (message.type === 'room') {
+      ward.shortage = message.shortage ?? undefined;
+      return;
+    }
     ward.state = message.type;
-    if (message.type === 'ready') ward.lacksRoom = false;
+    if (message.type === 'ready') ward.hindrance = undefined;
     if (message.type === 'ready') this.#options.onEvent({ type: 'ready', id: ward.id, url: message.url });
     this.#wake();
   }
@@ -183,42 +222,48 @@ export class Supervisor {
 
   #afterCrash(ward: Ward, exit: ChildExit): void {
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
-    const { onEvent, folder } = this.#options;
-    // Room comes back by itself, or by a person who should have nothing else to do. Not at the very start, though:
-    // whoever starts a swarm wants to hear of it.
-    if (exit.code === INSTANCE_EXIT.diskFull && this.#phase === 'running') return this.#awaitRoom(ward, how);
-    const lasting = lastingReason(exit.code);
-    if (lasting !== undefined) {
-      // Its own word says more, if it came through.
-      const reason = `${lasting} (${how}); see ${folder.nodeLog(ward.id)}`;
-      ward.failure ??= new SwarmError('STOPPED', `instance ${ward.id}: ${reason}`);
+    const word = ward.failure;
+    const fate = this.#isWiped(ward, exit) ? ({ kind: 'crashed' } as const) : fateOf(exit.code, word);
+    ward.failure = undefined;
+    if (fate.kind === 'crashed') return this.#restart(ward, how);
+    // Not at the very start, though: whoever starts a swarm wants to hear of it.
+    if (fate.kind === 'hindered' && this.#phase === 'running') {
+      return this.#tryLater(ward, `${how}: ${fate.why}`);
     }
-    if (ward.failure !== undefined) {
-      onEvent({ type: 'gave-up', id: ward.id, reason: ward.failure.message });
-      return;
-    }
+    // Its own word says more, if it came through.
+    const reason = `${fate.why} (${how}); see ${this.#options.folder.nodeLog(ward.id)}`;
+    this.#giveUp(ward, reason, word);
+  }
+
+  /** Its disk is as good as before: somebody removed what it had on it, and it comes back under another id. */
+  #isWiped({ id }: Ward, exit: ChildExit): boolean {
+    return exit.code === INSTANCE_EXIT.diskFailed && !existsSync(this.#options.folder.wal(id));
+  }
+
+  #restart(ward: Ward, how: string): void {
     const now = Date.now();
     ward.crashes = [...ward.crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
     if (ward.crashes.length >= MAX_CRASHES) {
-      const reason = `${MAX_CRASHES} crashes within a minute, the last by ${how}; see ${folder.nodeLog(ward.id)}`;
-      ward.failure = new SwarmError('STOPPED', `instance ${ward.id}: ${reason}`);
-      onEvent({ type: 'gave-up', id: ward.id, reason });
-    } else {
-      const restartInMs = FIRST_PAUSE_MS * 2 ** (ward.crashes.length - 1);
-      this.#spawnIn(ward, restartInMs);
-      onEvent({ type: 'exited', id: ward.id, how, restartInMs });
+      const reason = `${MAX_CRASHES} crashes within a minute, the last by ${how}; see ${this.#options.folder.nodeLog(ward.id)}`;
+      return this.#giveUp(ward, reason);
     }
+    const restartInMs = FIRST_PAUSE_MS * 2 ** (ward.crashes.length - 1);
+    this.#spawnIn(ward, restartInMs);
+    this.#options.onEvent({ type: 'exited', id: ward.id, how, restartInMs });
   }
 
-  /** Tried again until there is room; told once, for the log of this process may lie on the same disk. */
-  #awaitRoom(ward: Ward, how: string): void {
-    ward.failure = undefined;
-    this.#spawnIn(ward, ROOM_PAUSE_MS);
-    if (!ward.lacksRoom) {
-      const { onEvent } = this.#options;
-      onEvent({ type: 'exited', id: ward.id, how: `${how}: disk full`, restartInMs: ROOM_PAUSE_MS });
+  #giveUp(ward: Ward, reason: string, word?: SwarmError): void {
+    ward.failure = word ?? new SwarmError('STOPPED', `instance ${ward.id}: ${reason}`);
+    this.#options.onEvent({ type: 'gave-up', id: ward.id, reason: word?.message ?? reason });
+  }
+
+  /** Tried again until it works; told once, for the log of this process may lie on the same full disk. */
+  #tryLater(ward: Ward, how: string): void {
+    this.#spawnIn(ward, HINDERED_PAUSE_MS);
+    if (ward.hindrance !== how) {
+      this.#options.onEvent({ type: 'exited', id: ward.id, how, restartInMs: HINDERED_PAUSE_MS });
     }
-    ward.lacksRoom = true;
+    ward.hindrance = how;
   }
 
   #spawnIn(ward: Ward, ms: number): void {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+import { SwarmError } from '../protocol/errors.ts';
 import type { Millis } from '../protocol/ids.ts';
 import type { AttemptResult, TaskFence } from '../tasks/command.ts';
 import type { TaskEvent } from '../tasks/event.ts';
@@ -37,11 +37,10 @@ interface Held {
 
 /** How long the end of an attempt is worth reporting. */
 const REPORT_TIMEOUT_MS = 60_000;
+const JOIN_PAUSE_MS: Millis = 100;
 /** Whoever leaves may be one of many: there may be no quorum left to take note. */
 const FAREWELL_TIMEOUT_MS = 2_000;
 const RENEWALS_PER_LEASE = 4;
-/** Before whoever was not let in asks again: a refusal can be there at once. */
-const JOIN_PAUSE_MS = 100;
 
 /**
  * One instance at work: starts what the log assigns to it, stops what the log takes away, renews what
@@ -63,10 +62,9 @@ export class Worker {
     const command = { kind: 'register', instanceId, agent, capabilities, capacity, life } as const;
     // Some member may not know such an instance yet: it is let in when the level says that all do.
     if (levelOf(command) > machine.level && capacity === 0) return;
-    // No quorum yet: an instance has nothing better to do than to go on asking.
-    while (this.#phase === 'joining') {
-      const refusal = await this.#refusalOf(session.execute(command));
-      if (refusal === undefined || refusal === 'STOPPED') return;
+    while (this.#phase === 'joining' && !(await this.#settle(session.execute(command)))) {
+      // No quorum yet: an instance has nothing better to do than to go on asking. Never at once, though: what is
+      // refused without a look at the clock would be asked for ever, and nothing else would have its turn.
       await delay(JOIN_PAUSE_MS);
     }
   }
@@ -242,17 +240,15 @@ export class Worker {
   }
 
   async #settle(work: Promise<unknown>): Promise<boolean> {
-    return (await this.#refusalOf(work)) === undefined;
-  }
-
-  async #refusalOf(work: Promise<unknown>): Promise<ErrorCode | undefined> {
     try {
       await work;
-      return undefined;
+      return true;
     } catch (error) {
       if (!(error instanceof SwarmError)) throw error;
+      // The own node has stopped, and nobody takes anything from this instance any more.
+      if (error.code === 'STOPPED') this.#phase = 'leaving';
       this.#options.onTrouble(error);
-      return error.code;
+      return false;
     }
   }
 }

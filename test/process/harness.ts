@@ -21,6 +21,8 @@ export const MAIN = join(ROOT, 'dist/cli/main.js');
 /** Nothing here takes so long; whoever waits longer waits for something that will not come. */
 const PATIENCE_MS = 60_000;
 const LOOK_AGAIN_MS = 20;
+/** Of each log, when a test failed: the end is what tells. */
+const MAX_SHOWN_LOG = 4_000;
 
 export interface Ended {
   /** `null` when a signal ended it. */
@@ -76,7 +78,8 @@ export function openProject(more: NodeJS.ProcessEnv = {}): Project {
   };
   const start: Project['start'] = (args, { cwd } = { cwd: folder }) =>
     follow(spawn(process.execPath, [MAIN, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] }));
-  onTestFinished(async () => {
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail') console.error(logsIn(folder));
     await killAll(folder);
     rmSync(folder, { recursive: true, force: true });
   });
@@ -93,6 +96,17 @@ export function openProject(more: NodeJS.ProcessEnv = {}): Project {
       return path;
     },
   };
+}
+
+/** What supervisors and instances have said, for whoever has to find out why a test failed. */
+function logsIn(folder: string): string {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const logs = files.filter((file) => file.endsWith('.log')).sort();
+  return logs.map((file) => `--- ${file}\n${lastLines(join(folder, file))}`).join('\n');
+}
+
+function lastLines(path: string): string {
+  return readFileSync(path, 'utf8').slice(-MAX_SHOWN_LOG);
 }
 
 function follow(child: ChildProcess): Command {

@@ -107,6 +107,8 @@ test('a voter that lost its data comes back under another id, and votes again (p
   const victim = ['raft-manager-1', 'raft-manager-2', 'raft-manager-3'].find((id) => id !== leader) ?? '';
   const { nodes } = JSON.parse((await project.run(['status', '--json'])).stdout);
   const { pid } = nodes.find(({ id }: { id: string }) => id === victim);
+  // Stopped first: what it writes while its folder goes would be found by its next life.
+  kill(pid, 'SIGSTOP');
   rmSync(folder.nodeFolder(victim as NodeId), { recursive: true });
   kill(pid, 'SIGKILL');
   const voters = await eventually('another incarnation to vote', async () => {

@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { SwarmError } from '../../src/protocol/errors.ts';
 import { nodeId } from '../../src/protocol/ids.ts';
 import { InvariantError } from '../../src/protocol/invariant.ts';
+import { lockFolder } from '../../src/storage/folder-lock.ts';
 import { INSTANCE_EXIT, instanceExitCode } from '../../src/swarm/exit-code.ts';
 import { swarmFolder } from '../../src/swarm/layout.ts';
 import { Supervisor, type SupervisorEvent } from '../../src/swarm/supervisor.ts';
@@ -17,15 +18,17 @@ let swarms = 0;
 /** A supervisor of one process that runs `script`, and what it says until `isLast`. */
 async function supervise(script: string, isLast: (event: SupervisorEvent) => boolean) {
   swarms += 1;
+  const folder = swarmFolder(join(root, String(swarms)));
+  mkdirSync(folder.wal(id), { recursive: true });
   const events: SupervisorEvent[] = [];
   let onLast: () => void = () => undefined;
   const last = new Promise<void>((resolve) => {
     onLast = resolve;
   });
   const supervisor = new Supervisor({
-    folder: swarmFolder(join(root, String(swarms))),
+    folder,
     ids: [id],
-    command: () => [process.execPath, '-e', script],
+    command: () => [process.execPath, '-e', script, folder.wal(id)],
     onEvent(event) {
       events.push(event);
       if (isLast(event)) onLast();
@@ -47,7 +50,6 @@ describe('an instance that ends so is reported and left down, not started again'
   test.each([
     { why: 'its disk failed', code: INSTANCE_EXIT.diskFailed },
     { why: 'its data are damaged', code: INSTANCE_EXIT.damaged },
-    { why: 'its folder or its port is in use', code: INSTANCE_EXIT.inUse },
     { why: 'it is not set up to work', code: INSTANCE_EXIT.misconfigured },
   ])('$why ($code)', async ({ why, code }) => {
     const { failure, types, last } = await supervise(
@@ -77,18 +79,61 @@ test('one that broke an invariant is started again: it may have been a matter of
   expect(types).toEqual(['started', 'ready', 'exited']);
 });
 
-test('one that ran out of room is tried again after a pause, and not counted as crashed', async () => {
-  const { last } = await supervise(
-    readyThen(`process.exit(${INSTANCE_EXIT.diskFull})`),
+test('one whose folder was removed is started again though it calls that a failed disk: it comes as another', async () => {
+  const { types } = await supervise(
+    `require('node:fs').rmSync(process.argv[1], { recursive: true }); ${readyThen('process.exit(74)')}`,
     ({ type }) => type === 'exited',
   );
-  expect(last).toMatchObject({ how: 'exit code 73: disk full', restartInMs: 5_000 });
+  expect(types).toEqual(['started', 'ready', 'exited']);
+});
+
+describe('one that is kept from its work by what passes is tried again after a pause, and not counted as crashed', () => {
+  const word = (code: string, exit: number): string =>
+    readyThen(`process.send({ type: 'unfit', code: '${code}', message: 'no' }, () => process.exit(${exit}))`);
+  test.each([
+    { why: 'no room', script: readyThen('process.exit(73)'), how: 'exit code 73: disk full' },
+    {
+      why: 'another process in its folder',
+      script: readyThen('process.exit(75)'),
+      how: 'exit code 75: its folder or its port is in use',
+    },
+    { why: 'nobody to take it in', script: word('NO_QUORUM', 1), how: 'exit code 1: no' },
+    { why: 'nobody answers', script: word('NOT_RUNNING', 1), how: 'exit code 1: no' },
+    { why: 'somebody is not heard', script: word('LEVEL_TOO_LOW', 1), how: 'exit code 1: no' },
+    { why: 'as many as there may be', script: word('LIMIT_EXCEEDED', 1), how: 'exit code 1: no' },
+  ])('$why', async ({ script, how }) => {
+    const { last } = await supervise(script, ({ type }) => type === 'exited' || type === 'gave-up');
+    expect(last).toEqual({ type: 'exited', id, how, restartInMs: 5_000 });
+  });
+});
+
+test('a folder that is still held by a process of an earlier supervisor is waited for', async () => {
+  swarms += 1;
+  const folder = swarmFolder(join(root, String(swarms)));
+  const wal = folder.wal(id);
+  mkdirSync(wal, { recursive: true });
+  const giveBack = lockFolder(wal);
+  const events: string[] = [];
+  const supervisor = new Supervisor({
+    folder,
+    ids: [id],
+    command: () => [process.execPath, '-e', readyThen("process.on('message', () => process.exit(0))")],
+    onEvent: ({ type }) => events.push(type),
+  });
+  const started = supervisor.start();
+  const next = new Promise((resolve) => setTimeout(resolve, 200));
+  await next;
+  expect(events).toEqual([]);
+  giveBack();
+  await started;
+  expect(events).toEqual(['started', 'ready']);
+  await supervisor.halt();
 });
 
 describe('of three instances', () => {
   const READY_FOR_GOOD = readyThen("process.on('message', () => process.exit(0))");
-  const unfit = (code: string): string =>
-    `process.send({ type: 'unfit', code: '${code}', message: 'as it says' }, () => process.exit(65))`;
+  const unfit = (code: string, exit: number): string =>
+    `process.send({ type: 'unfit', code: '${code}', message: 'as it says' }, () => process.exit(${exit}))`;
 
   /** How a swarm comes up whose first instances run `script`, and the others as they should. */
   async function start(script: string, count: number) {
@@ -112,10 +157,11 @@ describe('of three instances', () => {
   test.each([
     { why: 'the others are a majority', code: 'DATA_DAMAGED', count: 1, outcome: 'up' },
     { why: 'the disk is of one alone', code: 'DISK_FAILED', count: 1, outcome: 'up' },
+    { why: 'nobody took it in yet', code: 'NO_QUORUM', count: 1, exit: 1, outcome: 'up' },
     { why: 'the others are no majority', code: 'DATA_DAMAGED', count: 2, outcome: 'DATA_DAMAGED' },
     { why: 'a mistake of whoever starts it', code: 'BAD_INPUT', count: 1, outcome: 'BAD_INPUT' },
-  ])('$count with $code: $why', async ({ code, count, outcome }) => {
-    const started = await start(unfit(code), count);
+  ])('$count with $code: $why', async ({ code, count, outcome, exit = 65 }) => {
+    const started = await start(unfit(code, exit), count);
     expect(started.outcome).toBe(outcome);
     expect(started.gaveUp).toHaveLength(count);
   });

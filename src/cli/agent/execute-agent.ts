@@ -3,15 +3,24 @@ import { checkExecutor, createExecutor } from '../../agents/executors/registry.t
 import { loadAgentFile } from '../../agents/load.ts';
 import { type RunningInstance, startInstance } from '../../compose.ts';
 import type { NodeId } from '../../protocol/ids.ts';
+import { INSTANCE_EXIT, instanceExitCode } from '../../swarm/exit-code.ts';
 import { prepareJoinedFolder } from '../../swarm/joined-folder.ts';
 import { locateProject, type SwarmFolder } from '../../swarm/layout.ts';
 import { warnOfExposure } from '../exposure.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine } from '../reach.ts';
-import { EXIT } from '../report-error.ts';
+import { EXIT, reportError } from '../report-error.ts';
 import { Interrupts } from '../run/interrupts.ts';
 import type { AgentOptions } from './agent-options.ts';
 import { planJoin } from './plan-join.ts';
+
+/** What is the matter with the instance itself, and not with how the command was given or with the swarm. */
+const OF_THE_INSTANCE: ReadonlySet<number> = new Set([
+  INSTANCE_EXIT.damaged,
+  INSTANCE_EXIT.bug,
+  INSTANCE_EXIT.diskFull,
+  INSTANCE_EXIT.diskFailed,
+]);
 
 /** Runs one instance in this process until it is told to stop, or the swarm removes it. */
 export async function executeAgent(file: string, options: AgentOptions): Promise<void> {
@@ -27,6 +36,12 @@ export async function executeAgent(file: string, options: AgentOptions): Promise
   interrupts.onSecond(() => process.exit(EXIT.failed));
   try {
     await work(folder, plan.name, options, interrupts);
+  } catch (error) {
+    // Whoever supervises it does the same about a disk as the supervisor of a swarm's own instances.
+    const exitCode = instanceExitCode(error);
+    if (!OF_THE_INSTANCE.has(exitCode)) throw error;
+    reportError(error);
+    process.exitCode = exitCode;
   } finally {
     interrupts.close();
   }

@@ -29,7 +29,7 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
   const { startInstance } = await import('../../compose.ts');
   const { reportGroups } = await import('../../shell/program.ts');
   const { swarmFolder } = await import('../../swarm/layout.ts');
-  const { INSTANCE_EXIT, instanceExitCode } = await import('../../swarm/exit-code.ts');
+  const { INSTANCE_EXIT, instanceExitCode, named } = await import('../../swarm/exit-code.ts');
   const output = pino.destination({ sync: true, maxLength: MAX_UNWRITTEN_LOG_BYTES });
   // A disk that has no room for this line is no reason to end: what there is to say waits for the next one.
   output.on('error', () => undefined);
@@ -38,9 +38,16 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
     process.send?.(message);
   };
   reportGroups((pid, change) => tell({ type: 'group', pid, change }));
-  const stopFor = (error: unknown, what: string): void => {
+  const stopFor = (cause: unknown, what: string): void => {
+    const error = named(cause);
     const exitCode = instanceExitCode(error);
-    log.fatal({ err: error, exitCode }, `${what}: ${error instanceof Error ? error.message : String(error)}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    try {
+      log.fatal({ err: error, exitCode }, `${what}: ${reason}`);
+    } catch (unwritten) {
+      // The log lies on the same disk. The supervisor is told all the same, and the process must end.
+      if (!(unwritten instanceof Error && 'syscall' in unwritten)) throw unwritten;
+    }
     tellUnfit(error, () => process.exit(exitCode));
   };
   try {
@@ -51,6 +58,7 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
       onTrouble: (error) => log.warn({ err: error }, 'trouble'),
       onRoleChanged: ({ role, term, leaderId }) => log.info({ role, term, leaderId }, 'role'),
       onRoomChanged: (shortage) => {
+        tell({ type: 'room', shortage: shortage?.message ?? null });
         if (shortage === undefined) log.info('the disk has room again');
         else log.error({ err: shortage }, shortage.message);
       },

@@ -10,6 +10,7 @@ export function upCommand(): Command {
       'start this project’s swarm as a service of this machine; restarted instances keep their identity',
     )
     .option('--foreground', 'stay in this terminal')
+    .option('--standby', 'beside a swarm that is up: take over its instances should its supervisor be killed')
     .addOption(jsonOption())
     .addOption(dirOption())
     .addHelpText(

@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { checkExecutor, createExecutor } from '../../agents/executors/registry.ts';
-import { type ErrorCode, SwarmError } from '../../protocol/errors.ts';
-import { type Census, takeCensus } from '../../swarm/census.ts';
-import { type LaunchedSwarm, launchSwarm, supervisorOf } from '../../swarm/launch.ts';
+import { SwarmError } from '../../protocol/errors.ts';
+import { takeCensus } from '../../swarm/census.ts';
+import { supervisorOf } from '../../swarm/launch.ts';
 import {
   locateProject,
   type ProjectFolder,
@@ -15,16 +14,13 @@ import {
 } from '../../swarm/layout.ts';
 import { createSwarm, loadRoster } from '../../swarm/roster.ts';
 import { FOUNDING_DEFAULTS, type FoundingOptions, planFromOptions } from '../founding-options.ts';
-import { NODE_COMMAND, RAFT_MANAGER } from '../node-command.ts';
+import { RAFT_MANAGER } from '../node-command.ts';
 import { packageVersion } from '../package-version.ts';
-import { printJson, printLine } from '../reach.ts';
+import { printLine } from '../reach.ts';
 import { EXIT, exitCodeOf } from '../report-error.ts';
-import { Interrupts } from '../run/interrupts.ts';
 import type { UpOptions } from './service-options.ts';
-
-const READY_TIMEOUT_MS = 60_000;
-const POLL_MS = 50;
-const CENSUS_TIMEOUT_MS = 1_000;
+import { checkStandsBy, standBy } from './stand-by.ts';
+import { announce, CENSUS_TIMEOUT_MS, superviseHere, type Word } from './supervise.ts';
 
 /** Founding options that a swarm which exists already cannot take any more. */
 const FOUNDING = [
@@ -35,6 +31,14 @@ const FOUNDING = [
 export async function executeUp(options: UpOptions, isGiven: (name: string) => boolean): Promise<void> {
   const project = locateProject(options.dir, process.env, process.cwd());
   const folder = swarmFolder(project.standing);
+  if (options.standby) {
+    checkUnchanged(folder, isGiven);
+    checkStandsBy(folder);
+    if (options.foreground) return standBy(folder, options);
+    await detach(folder, options.dir, ['--standby']);
+    printLine(`standing by: takes over when the process that supervises ${folder.root} is killed`);
+    return;
+  }
   const running = supervisorOf(folder);
   if (running !== undefined) {
     throw new SwarmError(
@@ -43,7 +47,7 @@ export async function executeUp(options: UpOptions, isGiven: (name: string) => b
     );
   }
   await found(project, options, isGiven, async () => {
-    if (options.foreground) return stayInForeground(folder, options);
+    if (options.foreground) return superviseHere(folder, options);
     await detach(folder, options.dir);
     announce(await takeCensus(folder, packageVersion(), CENSUS_TIMEOUT_MS), folder, options);
   });
@@ -109,66 +113,18 @@ function checkUnchanged(folder: SwarmFolder, isGiven: (name: string) => boolean)
   );
 }
 
-/** Supervises from this process until it is told to stop. */
-async function stayInForeground(folder: SwarmFolder, options: UpOptions): Promise<void> {
-  const interrupts = new Interrupts();
-  const swarm = await launch(folder);
-  interrupts.onSecond(() => void swarm.supervisor.halt().then(() => process.exit(EXIT.failed)));
-  const stopping = new AbortController();
-  const stopped = interrupts.first.then(() => stopping.abort());
-  try {
-    const census = await electedCensus(folder, stopping.signal);
-    if (census !== undefined) announce(census, folder, options);
-    tellStarter({ type: 'up' });
-    await stopped;
-  } finally {
-    await swarm.stop();
-  }
-}
-
-async function launch(folder: SwarmFolder): Promise<LaunchedSwarm> {
-  const warn = (text: string): void => {
-    try {
-      process.stderr.write(`raft-manager: ${text}\n`);
-    } catch (error) {
-      // The log lies on the disk of the instances. Where that has failed, they need their supervisor all the more.
-      if (!(error instanceof Error && 'syscall' in error)) throw error;
-    }
-  };
-  try {
-    return await launchSwarm({
-      folder,
-      nodeCommand: NODE_COMMAND,
-      onEvent(event) {
-        if (event.type === 'exited') warn(`instance ${event.id} ended (${event.how}); it is restarted`);
-        if (event.type === 'gave-up') warn(`instance ${event.id} stays down: ${event.reason}`);
-        if (event.type === 'removed') warn(`instance ${event.id} was removed from the swarm`);
-      },
-    });
-  } catch (error) {
-    if (error instanceof SwarmError)
-      tellStarter({ type: 'failed', code: error.code, message: error.message });
-    throw error;
-  }
-}
-
-/** What a detached supervisor tells the command that started it. */
-type Word =
-  | { readonly type: 'up' }
-  | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
-
-function tellStarter(word: Word): void {
-  process.send?.(word);
-}
-
 /** Starts the same in a process of its own, and waits until it has a coordinator or says why not. */
-async function detach(folder: SwarmFolder, dir: string | undefined): Promise<void> {
+async function detach(
+  folder: SwarmFolder,
+  dir: string | undefined,
+  more: readonly string[] = [],
+): Promise<void> {
   mkdirSync(folder.supervisor, { recursive: true, mode: 0o700 });
-  const logFile = join(folder.supervisor, 'supervisor.log');
+  const logFile = join(folder.supervisor, more.length === 0 ? 'supervisor.log' : 'standby.log');
   const log = openSync(logFile, 'w', 0o600);
   const place = dir === undefined ? [] : ['--dir', dir];
   const [program = process.execPath, ...args] = RAFT_MANAGER;
-  const child = spawn(program, [...args, 'up', '--foreground', ...place], {
+  const child = spawn(program, [...args, 'up', '--foreground', ...more, ...place], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
   });
@@ -183,30 +139,4 @@ async function detach(folder: SwarmFolder, dir: string | undefined): Promise<voi
   if (word.type === 'failed') throw new SwarmError(word.code, word.message);
   child.disconnect();
   child.unref();
-}
-
-/** Looks until somebody has been elected; undefined when told to stop before. */
-async function electedCensus(folder: SwarmFolder, stop: AbortSignal): Promise<Census | undefined> {
-  for (const deadline = performance.now() + READY_TIMEOUT_MS; performance.now() < deadline; ) {
-    if (stop.aborted) return undefined;
-    const census = await takeCensus(folder, packageVersion(), CENSUS_TIMEOUT_MS);
-    if (census.quorum) return census;
-    await delay(POLL_MS);
-  }
-  throw new SwarmError(
-    'NO_QUORUM',
-    `nobody was elected within ${READY_TIMEOUT_MS / 1_000} s; see the node.log files in ${folder.root}/nodes`,
-  );
-}
-
-function announce(census: Census, folder: SwarmFolder, { json }: UpOptions): void {
-  if (json) {
-    printJson(census);
-    return;
-  }
-  const up = census.nodes.filter(({ role }) => role !== 'down').length;
-  printLine(
-    `up: ${up} of ${census.nodes.length} instances, coordinator ${census.coordinator} in term ${census.term}`,
-  );
-  printLine(`state: ${folder.root}`);
 }

@@ -3,6 +3,7 @@ import type { PlaceOptions, ReachOptions } from '../options.ts';
 
 export interface UpOptions extends PlaceOptions, FoundingOptions {
   readonly foreground?: true;
+  readonly standby?: true;
   readonly json?: true;
 }
 
