@@ -1,5 +1,5 @@
 /** One line of a chart: a value per point of the common x axis. */
-export interface Series {
+interface Series {
   readonly name: string;
   readonly values: readonly number[];
 }
