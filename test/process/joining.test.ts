@@ -85,6 +85,22 @@ test('a swarm that is named is reached by that name, by members and by those who
   await moved.ended;
 });
 
+test('an agent whose data are no good ends with the exit code of an instance', async () => {
+  const project = openProject();
+  const file = project.write('extra.md', AGENT);
+  await project.run(['up', '--agents', '1']);
+  const agent = project.start(['agent', file]);
+  await joins(agent);
+  agent.signal('SIGINT');
+  await agent.ended;
+  project.write('state/joined/extra/nodes/extra/identity.json', 'not what it was');
+  const again = await project.run(['agent', file]);
+  expect(again).toMatchObject({
+    exitCode: 65,
+    stderr: expect.stringMatching(/identity\.json.*DATA_DAMAGED/),
+  });
+});
+
 test('an instance of one swarm is not taken to another', async () => {
   const [project, other] = [openProject(), openProject()];
   const file = project.write('extra.md', AGENT);

@@ -6,7 +6,7 @@ import { SwarmError } from '../../src/protocol/errors.ts';
 import { nodeId } from '../../src/protocol/ids.ts';
 import { InvariantError } from '../../src/protocol/invariant.ts';
 import { lockFolder } from '../../src/storage/folder-lock.ts';
-import { INSTANCE_EXIT, instanceExitCode } from '../../src/swarm/exit-code.ts';
+import { INSTANCE_EXIT, instanceExitCode, named } from '../../src/swarm/exit-code.ts';
 import { swarmFolder } from '../../src/swarm/layout.ts';
 import { Supervisor, type SupervisorEvent } from '../../src/swarm/supervisor.ts';
 
@@ -167,6 +167,25 @@ describe('of three instances', () => {
   });
 });
 
+test('what an instance says of the room on its disk is known until it says otherwise', async () => {
+  swarms += 1;
+  const say = (shortage: string): string => `process.send({ type: 'room', shortage: ${shortage} });`;
+  const afterOrder = `process.on('message', () => process.exit(0));`;
+  const supervisor = (script: string): Supervisor =>
+    new Supervisor({
+      folder: swarmFolder(join(root, `${swarms}-${script.length}`)),
+      ids: [id],
+      command: () => [process.execPath, '-e', `${script} ${readyThen('undefined')} ${afterOrder}`],
+      onEvent: () => undefined,
+    });
+  const short = supervisor(say("'no room'"));
+  const ample = supervisor(`${say("'no room'")} ${say('null')}`);
+  await Promise.all([short.start(), ample.start()]);
+  expect(short.shortage).toBe('no room');
+  expect(ample.shortage).toBeUndefined();
+  await Promise.all([short.halt(), ample.halt()]);
+});
+
 test('a swarm that does not come up for lack of room says so instead of waiting', async () => {
   const word = "{ type: 'unfit', code: 'DISK_FULL', message: 'no room' }";
   const { failure } = await supervise(
@@ -183,10 +202,11 @@ test.each([
   { why: 'another process has the folder', error: new SwarmError('DATA_LOCKED', ''), code: 75 },
   { why: 'another process has the port', error: new SwarmError('PORT_IN_USE', ''), code: 75 },
   { why: 'the folder is of another node', error: new SwarmError('DATA_FOREIGN', ''), code: 78 },
+  { why: 'no room for a file', error: Object.assign(new Error('no room'), { code: 'ENOSPC' }), code: 73 },
   { why: 'a broken promise', error: new InvariantError('x'), code: 70 },
   { why: 'a bug', error: new TypeError('x'), code: 1 },
 ])('an instance ends with $code: $why', ({ error, code }) => {
-  expect(instanceExitCode(error)).toBe(code);
+  expect(instanceExitCode(named(error))).toBe(code);
 });
 
 test('every exit code is in the table that tells people what to do', () => {
