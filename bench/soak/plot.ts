@@ -25,6 +25,7 @@ export function plot(
   const height = 40 + charts.length * CHART_HEIGHT;
   const parts = charts.map((chart, at) => drawChart(chart, values, 40 + at * CHART_HEIGHT));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
+<title>${escaped(title)}</title>
 <rect width="100%" height="100%" fill="white"/>
 <text x="${MARGIN.left}" y="24" font-size="16">${escaped(title)}</text>
 ${parts.join('\n')}
