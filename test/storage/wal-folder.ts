@@ -59,10 +59,22 @@ function copyIfThere(from: string, to: string): void {
   }
 }
 
-/** Segments of a folder, oldest first. */
+/** Segments of a folder, oldest first, without those that the log frees while this reads. */
 export function segmentsOf(folder: string): { readonly name: string; readonly bytes: Buffer }[] {
   const names = readdirSync(folder).filter((name) => name.endsWith('.wal'));
-  return names.sort().map((name) => ({ name, bytes: readFileSync(join(folder, name)) }));
+  return names.sort().flatMap((name) => {
+    const bytes = contentsIfThere(join(folder, name));
+    return bytes === undefined ? [] : [{ name, bytes }];
+  });
+}
+
+function contentsIfThere(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** The one call of the log on its files that is about to be made, and how to answer it. */
