@@ -74,6 +74,11 @@ export interface NodeStatus {
   readonly firstIndex: LogIndex;
   /** Only on the leader. */
   readonly peers: readonly PeerStatus[];
+  /**
+   * While it lacks part of a log that was damaged: it holds what is up to `from`, and held what was up to `to`. Until
+   * others have sent it as much it does not vote.
+   */
+  readonly repairing: { readonly from: LogIndex; readonly to: LogIndex } | undefined;
 }
 
 export interface NodeListener<Result> {

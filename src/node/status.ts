@@ -40,6 +40,8 @@ export function statusOf(
     firstIndex: core.log.firstIndex,
     configuration: core.membership,
     peers: peersOf(core, now),
+    repairing:
+      core.floor === undefined ? undefined : { from: core.durability.durableIndex, to: core.floor.index },
   };
 }
 

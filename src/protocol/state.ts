@@ -7,6 +7,11 @@ export interface LogPosition {
   readonly term: Term;
 }
 
+/** True when a log that ends at `left` is less up to date than one that ends at `right`. §5.4.1 */
+export function isBefore(left: LogPosition, right: LogPosition): boolean {
+  return left.term < right.term || (left.term === right.term && left.index < right.index);
+}
+
 /** What must be on disk before a vote or an answer leaves the node. Figure 2, "Persistent state". */
 export interface HardState {
   readonly term: Term;

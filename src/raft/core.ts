@@ -114,6 +114,8 @@ export interface Core {
   readonly membership: Configuration;
   /** The latest own one that is durable. */
   snapshot: SnapshotMeta | undefined;
+  /** Where the own log ended before part of it was damaged, until it is as far again. See `repair.ts`. */
+  floor: LogPosition | undefined;
   role: Role;
   /** Voting rounds lost since a leader was last heard: widens the random range. */
   lostRounds: number;
@@ -164,6 +166,8 @@ export interface CoreOptions {
   /** What precedes the first of `entries`; default: nothing. */
   readonly base?: LogPosition;
   readonly entries: readonly Entry[];
+  /** Where the log ended before part of it was damaged. */
+  readonly floor?: LogPosition | undefined;
   /** In force while neither snapshot nor log holds a configuration. */
   readonly bootstrap: Configuration;
 }
@@ -204,6 +208,7 @@ export function createCore(options: CoreOptions): Core {
       return configurations.latest;
     },
     snapshot,
+    floor: options.floor,
     role,
     lostRounds: 0,
     hasStood: false,

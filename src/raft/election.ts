@@ -3,6 +3,7 @@ import type { VoteRequest } from '../protocol/message.ts';
 import { isVoter } from '../protocol/state.ts';
 import { type Core, castVote, enterTerm, type Follower, writeLatency } from './core.ts';
 import { voteResult } from './quorum.ts';
+import { isRepairing } from './repair.ts';
 import { electionPatience, lastResortDelay } from './timeouts.ts';
 
 /** Follows `leaderId` (or nobody known) in `term`, which may be the present one. §5.1 */
@@ -93,8 +94,9 @@ function keepsPromise({ config, promised, now }: Core, { from, transfer }: VoteR
  * changes nothing here: neither term nor vote nor the time of last contact.
  */
 export function answerVoteRequest(core: Core, request: VoteRequest): void {
+  const { lastLogTerm, lastLogIndex } = request;
   const upToDate =
-    core.log.isUpToDate(request.lastLogTerm, request.lastLogIndex) && !keepsPromise(core, request);
+    core.log.isUpToDate(lastLogTerm, lastLogIndex) && !keepsPromise(core, request) && !isRepairing(core);
   if (request.type === 'pre-vote-request') {
     const granted = upToDate && request.term > core.term;
     core.out.messagesOnceDurable.push({
@@ -175,10 +177,12 @@ export function reachesQuorum(core: Core): boolean {
 }
 
 /**
- * True for a voter; and for one that a change removes or demotes as long as it does not know that to be
+ * True for a voter whose log is all there; and for one that a change removes or demotes as long as it does not know that to be
  * committed: it may be the only one that holds the change, and then nobody else can be elected. Thesis §4.2.2
  */
-export function mayStand({ id, membership, configurations, log }: Core): boolean {
+export function mayStand(core: Core): boolean {
+  const { id, membership, configurations, log } = core;
+  if (isRepairing(core)) return false;
   if (isVoter(membership, id)) return true;
   return configurations.since(log.commitIndex).some((config) => isVoter(config, id));
 }

@@ -4,7 +4,7 @@ import type { AppendResponse, HeartbeatResponse, SnapshotAnswer } from '../proto
 import { enlist, farewellDeadline } from './change.ts';
 import type { Core, Leader } from './core.ts';
 import { becomeFollower } from './election.ts';
-import { onAccepted, onHeartbeatAnswered, onRejected, toProbe } from './progress.ts';
+import { onAccepted, onHeartbeatAnswered, onRejected, toDoubt, toProbe } from './progress.ts';
 import { quorumValue } from './quorum.ts';
 import { forgetReadsOf, releaseReads } from './reads.ts';
 import {
@@ -130,9 +130,13 @@ export function onLeaderDurable(core: Core, leader: Leader): void {
   if (advanceCommit(core, leader)) replicateToAll(core, leader);
 }
 
-/** What was sent while the link was down is lost, the probe that a paused peer was to answer too. */
+/**
+ * What was sent while the link was down is lost, the probe that a paused peer was to answer too. And the peer may be
+ * another life of it, whose disk has lost what it once held.
+ */
 export function onLeaderLinkOpened(core: Core, leader: Leader, peer: NodeId): void {
-  probeAgain(leader, peer);
+  const progress = leader.progress.get(peer);
+  if (progress !== undefined) leader.progress.set(peer, toDoubt(progress));
   replicateTo(core, leader, peer);
 }
 

@@ -111,6 +111,11 @@ export function toProbe(progress: Progress): Progress {
   return { mode: 'probe', matchIndex: progress.matchIndex, nextIndex, paused: false };
 }
 
+/** What the peer held is likely, and not certain any more: asked for where it is thought to be, and counted on nowhere. */
+export function toDoubt(progress: Progress): Progress {
+  return { ...toProbe(progress), matchIndex: 0 as LogIndex };
+}
+
 /** The peer answered a heartbeat, so one more probe is worth its while. */
 export function onHeartbeatAnswered(progress: Progress): Progress {
   return progress.mode === 'probe' ? { ...progress, paused: false } : progress;

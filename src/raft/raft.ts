@@ -36,6 +36,7 @@ import {
   propose,
 } from './leader.ts';
 import { onReadRequest, onReadResponse, requestRead } from './reads.ts';
+import { considerRepaired } from './repair.ts';
 import { onSnapshotReceived, onSnapshotSaved } from './snapshot.ts';
 import { startTransfer } from './transfer.ts';
 
@@ -56,6 +57,7 @@ export interface Raft {
 /** A node as it comes up: a follower that knows no leader, with what its disk recovered. §5.2 */
 export function createRaft(options: CoreOptions): Raft {
   const core = createCore(options);
+  considerRepaired(core);
   becomeFollower(core, core.term, undefined);
   if (reachesQuorum(core)) hasten(core);
   return {
@@ -96,6 +98,7 @@ function take(core: Core, event: Event): void {
       return;
     case 'durable':
       noteDurable(core, event.sequence);
+      considerRepaired(core);
       if (core.role.kind === 'leader') onLeaderDurable(core, core.role);
       else if (core.role.kind === 'candidate') onOwnVoteDurable(core, core.role);
       return;

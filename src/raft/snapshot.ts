@@ -3,6 +3,7 @@ import type { LogIndex } from '../protocol/ids.ts';
 import type { SnapshotMeta } from '../protocol/state.ts';
 import { type Core, restartLog } from './core.ts';
 import { becomeFollower } from './election.ts';
+import { considerRepaired } from './repair.ts';
 
 /** An own snapshot is durable: what it covers may go, except for a tail that spares slow followers a snapshot. §7 */
 export function onSnapshotSaved(core: Core, snapshot: SnapshotMeta): void {
@@ -55,4 +56,5 @@ export function onSnapshotReceived(core: Core, snapshot: SnapshotMeta): void {
   // What a candidacy says of its log is not true any more.
   if (role.kind !== 'follower') becomeFollower(core, core.term, undefined);
   restartLog(core, snapshot);
+  considerRepaired(core);
 }

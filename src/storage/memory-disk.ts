@@ -2,9 +2,15 @@ import type { Entry } from '../protocol/entry.ts';
 import type { LogIndex } from '../protocol/ids.ts';
 import { TERM_ZERO } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
-import type { HardState, LogPosition, LogWrite, SnapshotMeta } from '../protocol/state.ts';
+import {
+  type HardState,
+  isBefore,
+  type LogPosition,
+  type LogWrite,
+  type SnapshotMeta,
+} from '../protocol/state.ts';
 import type { RecoveredLog } from './port.ts';
-import { LOG_START, reconcile } from './reconcile.ts';
+import { floorOf, LOG_START, lastPosition, reconcile } from './reconcile.ts';
 
 interface SavedSnapshot {
   readonly meta: SnapshotMeta;
@@ -18,6 +24,8 @@ export class MemoryDisk {
   #base: LogPosition = LOG_START;
   #entries: Entry[] = [];
   #snapshot: SavedSnapshot | undefined;
+  /** Where the log ended before part of it was damaged, until it is as far again. */
+  #floor: LogPosition | undefined;
   /** The life that may write; an older one writes into the void. */
   #life = 0;
 
@@ -32,7 +40,19 @@ export class MemoryDisk {
   /** The durable image, as a node that starts now finds it. */
   recover(): RecoveredLog {
     const log = { hardState: this.#hardState, base: this.#base, entries: [...this.#entries] };
-    return reconcile(log, this.#snapshot?.meta);
+    const recovered = reconcile(log, this.#snapshot?.meta);
+    return { ...recovered, floor: floorOf(recovered, this.#floor) };
+  }
+
+  get floor(): LogPosition | undefined {
+    return this.#floor;
+  }
+
+  /** Entries from `from` on cannot be read any more. Not while a storage is open on it. */
+  damage(from: LogIndex): void {
+    const last = lastPosition(this.recover());
+    if (this.#floor === undefined || isBefore(this.#floor, last)) this.#floor = last;
+    this.#entries.splice(Math.max(0, from - this.#base.index - 1));
   }
 
   /** From here on the log is what `recover` gives. */
@@ -56,6 +76,7 @@ export class MemoryDisk {
       this.#entries.push(entry);
     }
     if (hardState !== undefined) this.#hardState = hardState;
+    this.#floor = floorOf({ base: this.#base, entries: this.#entries }, this.#floor);
   }
 
   /** Forgets entries that a snapshot covers. */

@@ -12,6 +12,8 @@ export interface RecoveredLog {
   readonly base: LogPosition;
   /** Contiguous from `base.index` + 1. Entries that contradict the snapshot are not among them. */
   readonly entries: readonly Entry[];
+  /** Where the log ended before part of it was damaged; undefined once it is as far again. */
+  readonly floor?: LogPosition | undefined;
 }
 
 export interface StorageListener {

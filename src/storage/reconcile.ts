@@ -1,6 +1,6 @@
 import { type LogIndex, TERM_ZERO } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
-import type { LogPosition, LogWrite, SnapshotMeta } from '../protocol/state.ts';
+import { isBefore, type LogPosition, type LogWrite, type SnapshotMeta } from '../protocol/state.ts';
 import type { RecoveredLog } from './port.ts';
 
 /** Before the first entry of a log that was never compacted. */
@@ -29,8 +29,16 @@ export function termAt({ base, entries }: ReplayedLog, index: LogIndex): LogPosi
   return index === base.index ? base.term : entries[index - base.index - 1]?.term;
 }
 
+/** `floor`, as long as the log is not as far as that. */
+export function floorOf(
+  log: Pick<ReplayedLog, 'base' | 'entries'>,
+  floor: LogPosition | undefined,
+): LogPosition | undefined {
+  return floor !== undefined && isBefore(lastPosition(log), floor) ? floor : undefined;
+}
+
 /** Of the last entry, or of the base when there is none. */
-export function lastPosition({ base, entries }: ReplayedLog): LogPosition {
+export function lastPosition({ base, entries }: Pick<ReplayedLog, 'base' | 'entries'>): LogPosition {
   const last = entries.at(-1);
   return last === undefined ? base : { index: last.index, term: last.term };
 }

@@ -38,6 +38,8 @@ export class SimulatedDisk {
   readonly #platter = new MemoryDisk();
   #storage: MemoryStorage | undefined;
   #latency = { min: 0, max: 3 };
+  /** Terms of the entries that were damaged. */
+  readonly #damaged = new Map<number, Term>();
 
   constructor(options: DiskOptions) {
     this.#options = options;
@@ -55,8 +57,35 @@ export class SimulatedDisk {
       get base() {
         return platter.base;
       },
-      termAt: (index) => (index === platter.base.index ? platter.base.term : platter.entryAt(index)?.term),
+      termAt: (index) =>
+        (index === platter.base.index ? platter.base.term : platter.entryAt(index)?.term) ??
+        this.#damagedTermAt(index),
     };
+  }
+
+  /** True until the disk holds again what it held before it was damaged. */
+  get isRepairing(): boolean {
+    return this.#platter.floor !== undefined;
+  }
+
+  /** Between two processes: part of what was synced cannot be read any more, and the next process is told. */
+  damage(): number {
+    const { chance } = this.#options;
+    const platter = this.#platter;
+    const { base, lastIndex } = platter;
+    if (lastIndex === base.index) return 0;
+    const from = chance.integer(base.index + 1, lastIndex) as LogIndex;
+    if (!this.isRepairing) this.#damaged.clear();
+    for (let index: number = from; index <= lastIndex; index += 1) {
+      this.#damaged.set(index, platter.entryAt(index as LogIndex)?.term ?? TERM_ZERO);
+    }
+    platter.damage(from);
+    return lastIndex - from + 1;
+  }
+
+  /** It does not vote before it holds this again, so others may count on it. */
+  #damagedTermAt(index: LogIndex): Term | undefined {
+    return this.isRepairing ? this.#damaged.get(index) : undefined;
   }
 
   /** Every sync that begins from now on takes this long. */

@@ -157,6 +157,8 @@ export class Faults {
         return this.#remedyLater(() => swarm.start(victim));
       case 'wipe':
         return this.#wipe(victim);
+      case 'damage':
+        return this.#damage(victim);
       default:
         return unreachable(kind);
     }
@@ -168,6 +170,18 @@ export class Faults {
     note(victim, 'is lost with its disk');
     count('machines lost', 1);
     swarm.bury(victim);
+  }
+
+  /** One at a time: what a majority has lost, nobody can be asked for. */
+  #damage(victim: NodeId): void {
+    const { plan, swarm, note, count } = this.#options;
+    const others = swarm.ids.filter((id) => id !== victim);
+    if (!plan.bearsDamage || others.some((id) => swarm.disk(id).isRepairing)) return;
+    swarm.crash(victim);
+    const lost = swarm.disk(victim).damage();
+    note(victim, `cannot read ${lost} entries any more`);
+    if (lost > 0) count('logs damaged', 1);
+    this.#remedyLater(() => swarm.start(victim));
   }
 
   /** Anybody, but half the time a leader: nothing else is so rich in consequences. */

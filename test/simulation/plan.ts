@@ -21,6 +21,7 @@ const FAULT_KINDS = [
   'transfer',
   'graceful-stop',
   'wipe',
+  'damage',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
@@ -51,6 +52,8 @@ export interface Plan {
   readonly changeEveryMs: { readonly min: Millis; readonly max: Millis } | undefined;
   /** Share of the reads that trust the leader's lease. */
   readonly leaseReadShare: number;
+  /** There are three sound voters or more, whatever becomes of the log of one node, and each may be elected. */
+  readonly bearsDamage: boolean;
   /** Who runs the former release, which knows nothing of snapshots, until it is upgraded. */
   readonly formerRelease: readonly NodeId[];
 }
@@ -85,6 +88,7 @@ export function drawPlan(chance: Chance): Plan {
   const standings = changes ? [] : drawStandings(chance, voterCount);
   const timing = drawTiming(chance);
   const leases = chance.happens(0.25);
+  const handicap = changes ? undefined : drawHandicap(chance, voters, standings);
   return {
     nodes: ids.map((id, at) => ({
       id,
@@ -110,10 +114,11 @@ export function drawPlan(chance: Chance): Plan {
     callEveryMs: { min: 1, max: chance.pick([60, 150, 300]) },
     requestTimeoutMs: chance.pick([500, 2000, 5000]),
     keys: chance.integer(1, 4),
-    handicap: changes ? undefined : drawHandicap(chance, voters, standings),
+    handicap,
     snapshotEveryEntries: chance.pick([4, 15, 60, Number.POSITIVE_INFINITY]),
     changeEveryMs: changes ? { min: 20, max: chance.pick([200, 800, 2000]) } : undefined,
     leaseReadShare: leases ? 0.6 : 0,
+    bearsDamage: voterCount >= 3 && !changes && handicap === undefined && !standings.includes('never'),
     formerRelease: chance.happens(0.3) ? chance.some(ids, 0.5) : [],
   };
 }

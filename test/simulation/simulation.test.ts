@@ -21,6 +21,7 @@ const WANTED = [
   ...['handicap cut-off', 'handicap deaf', 'handicap mute', 'handicap down', 'handicap parted'],
   ...['handicap stuck-disk', 'leaderships handed over', 'terms with a leader', 'entries committed'],
   ...['entries cut', 'writes lost in a crash', 'snapshots installed', 'wipe', 'machines lost'],
+  ...['damage', 'logs damaged'],
   ...['change ok', 'change CHANGE_IN_FLIGHT', 'change OUTCOME_UNKNOWN', 'removals learned'],
   ...['swarms of two releases', 'upgrade'],
 ];
