@@ -4,6 +4,7 @@ import { invariant } from '../protocol/invariant.ts';
 import type { AppendRequest, AppendResponse, CommitNotice, Heartbeat } from '../protocol/message.ts';
 import { appendToLog, type Core, type Follower, truncateLog } from './core.ts';
 import { becomeFollower, hasten, noteLeaderContact, reachesQuorum } from './election.ts';
+import { isRepairing } from './repair.ts';
 
 /** Whoever speaks as leader of the present term is it: candidates give way, followers take note. §5.2 */
 export function acknowledgeLeader(core: Core, leaderId: NodeId): void {
@@ -52,7 +53,7 @@ function answerAppend(core: Core, to: NodeId, result: AppendResponse['result']):
 }
 
 export function onHeartbeat(core: Core, heartbeat: Heartbeat): void {
-  commitTo(core, heartbeat.commitIndex);
+  commitUnseen(core, heartbeat.commitIndex);
   core.out.messages.push({
     type: 'heartbeat-response',
     from: core.id,
@@ -64,7 +65,15 @@ export function onHeartbeat(core: Core, heartbeat: Heartbeat): void {
 }
 
 export function onCommitNotice(core: Core, notice: CommitNotice): void {
-  commitTo(core, notice.commitIndex);
+  commitUnseen(core, notice.commitIndex);
+}
+
+/**
+ * The leader says so of what this node is known to hold. In a word that was on its way when the log was damaged, that
+ * is what it held before; what it holds is found out by appends alone.
+ */
+function commitUnseen(core: Core, index: LogIndex): void {
+  if (!isRepairing(core)) commitTo(core, index);
 }
 
 function commitTo(core: Core, index: LogIndex): void {

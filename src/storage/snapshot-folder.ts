@@ -1,5 +1,5 @@
 import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { SwarmError } from '../protocol/errors.ts';
 import type { ClusterId, LogIndex, Term } from '../protocol/ids.ts';
 import { MAX_SNAPSHOT_PIECE_BYTES } from '../protocol/limits.ts';
@@ -39,21 +39,12 @@ export function temporaryPath(folder: string, number: number): string {
  * @throws SwarmError DATA_DAMAGED when snapshot and log leave a gap; DATA_FOREIGN.
  */
 export async function findSnapshot(
-  { folder, clusterId }: SnapshotSearch,
+  search: SnapshotSearch,
   log: ReplayedLog,
 ): Promise<StoredSnapshot | undefined> {
-  let lost: { readonly at: LogPosition; readonly error: SwarmError } | undefined;
-  let whole: StoredSnapshot | undefined;
-  for (const at of await listSnapshots(folder)) {
-    const path = snapshotPath(folder, at);
-    try {
-      whole = await checkSnapshot(path, clusterId, at);
-      break;
-    } catch (error) {
-      if (!(error instanceof SwarmError) || error.code !== 'DATA_DAMAGED') throw error;
-      lost ??= { at, error };
-    }
-  }
+  const { folder } = search;
+  const { whole, damaged } = await searchSnapshots(search);
+  const lost = damaged[0];
   const covered = whole?.meta.index ?? 0;
   if (lost !== undefined && (log.base.index > covered || termAt(log, lost.at.index) !== lost.at.term)) {
     throw lost.error;
@@ -66,6 +57,30 @@ export async function findSnapshot(
     );
   }
   return whole;
+}
+
+interface DamagedSnapshot {
+  readonly at: LogPosition;
+  readonly name: string;
+  readonly error: SwarmError;
+}
+
+/** The newest snapshot that is whole, and those that are newer and are not; newest first. */
+export async function searchSnapshots({ folder, clusterId }: SnapshotSearch): Promise<{
+  readonly whole: StoredSnapshot | undefined;
+  readonly damaged: readonly DamagedSnapshot[];
+}> {
+  const damaged: DamagedSnapshot[] = [];
+  for (const at of await listSnapshots(folder)) {
+    const path = snapshotPath(folder, at);
+    try {
+      return { whole: await checkSnapshot(path, clusterId, at), damaged };
+    } catch (error) {
+      if (!(error instanceof SwarmError) || error.code !== 'DATA_DAMAGED') throw error;
+      damaged.push({ at, name: basename(path), error });
+    }
+  }
+  return { whole: undefined, damaged };
 }
 
 /** Removes what a former life left unfinished, and snapshots that `latest` has taken the place of. */

@@ -165,6 +165,19 @@ export function encodeSegmentHeader(owner: Owner, group: number, { hardState, la
   return to.bytes;
 }
 
+/** What `encodeSegmentHeader` said; undefined when it is not that. */
+export function decodeSegmentHeader(
+  bytes: Buffer,
+): { readonly owner: Owner; readonly group: number; readonly tail: SegmentStart } | undefined {
+  const header = decodeRecord(bytes, 0);
+  const start = header && decodeRecord(bytes, header.end);
+  const vote = start && decodeRecord(bytes, start.end);
+  if (header?.record.kind !== 'segment' || start?.record.kind !== 'start') return undefined;
+  if (vote?.record.kind !== 'hard-state') return undefined;
+  const tail = { hardState: vote.record.hardState, last: start.record.at };
+  return { owner: header.record.owner, group: header.group, tail };
+}
+
 /** The record at `offset`, or undefined when there is none that is whole and unharmed. */
 export function decodeRecord(bytes: Buffer, offset: number): PlacedRecord | undefined {
   if (offset + RECORD_HEADER_BYTES > bytes.length) return undefined;

@@ -2,6 +2,8 @@ import { type LogIndex, type Millis, TERM_ZERO } from '../protocol/ids.ts';
 import type { LogWrite } from '../protocol/state.ts';
 import type { RecoveredLog } from './port.ts';
 import { lastPosition, type ReplayedLog, reconcile } from './reconcile.ts';
+import { checkFloor, finishSalvage, isDamage, type Salvaged, salvage } from './salvage.ts';
+import { readSalvageNote } from './salvage-note.ts';
 import { cleanSnapshots, findSnapshot } from './snapshot-folder.ts';
 import { SnapshotFiles } from './snapshot-store.ts';
 import { damaged } from './wal-damage.ts';
@@ -15,6 +17,8 @@ import { lossOf, readWitness, WalWitness } from './wal-witness.ts';
 export interface RecoveryOptions extends SegmentWriterOptions {
   /** Between two words of the witness. */
   readonly witnessPauseMs?: Millis;
+  /** Others hold what this log holds: what is damaged of it need not stop the node. Default: false. */
+  readonly hasPeers?: boolean;
 }
 
 /** What the next segment would have to say of those before it. */
@@ -27,6 +31,8 @@ interface Recovery {
   readonly retention: SegmentRetention;
   readonly tail: LogTail;
   readonly snapshots: SnapshotFiles;
+  /** Damage was found, and put right as far as that goes. */
+  readonly salvaged: Salvaged | undefined;
 }
 
 /**
@@ -34,10 +40,21 @@ interface Recovery {
  *
  * @throws SwarmError DATA_DAMAGED, DATA_FOREIGN; errors of the file system as they come.
  */
-export async function recoverLog(
-  options: RecoveryOptions,
-  logFiles: Pick<SegmentWriterOptions, 'openFile' | 'mayPreallocate'>,
-): Promise<Recovery> {
+export async function recoverLog(options: RecoveryOptions, logFiles: LogFiles): Promise<Recovery> {
+  const note = await readSalvageNote(options.folder);
+  if (note !== undefined) await finishSalvage(options, logFiles, note);
+  try {
+    return await recoverSound(options, logFiles);
+  } catch (error) {
+    if (options.hasPeers !== true || !isDamage(error)) throw error;
+    const salvaged = await salvage(options, logFiles, error);
+    return { ...(await recoverSound(options, logFiles)), salvaged };
+  }
+}
+
+type LogFiles = Pick<SegmentWriterOptions, 'openFile' | 'mayPreallocate'>;
+
+async function recoverSound(options: RecoveryOptions, logFiles: LogFiles): Promise<Recovery> {
   const { folder } = options;
   const segments = await readSegments(folder);
   const { log, end, retention, leftovers } = replaySegments(segments, options);
@@ -55,10 +72,12 @@ export async function recoverLog(
     await takeUp(writer, retention, { log, end, last: segments.at(-1) });
     if (recovered.entries !== log.entries) await restart(writer, retention, recovered);
     await cleanSnapshots(folder, snapshot?.meta);
-    const witness = await WalWitness.open(folder, options.witnessPauseMs);
+    const witness = await WalWitness.open(folder, options, options.witnessPauseMs);
     const tail = { hardState: recovered.hardState, last: lastPosition(recovered) };
     const snapshots = new SnapshotFiles(options, snapshot);
-    return { recovered, writer, witness, retention, tail, snapshots };
+    const floor = await checkFloor(folder, tail.last);
+    const parts = { writer, witness, retention, tail, snapshots };
+    return { recovered: { ...recovered, floor }, ...parts, salvaged: undefined };
   } catch (error) {
     await writer.close();
     throw error;

@@ -69,6 +69,22 @@ export function replaySegments(segments: readonly Segment[], owner: Owner): Repl
   }
 }
 
+/**
+ * The log up to the first record that cannot be read, or that contradicts those before it. Only whole writes count, so
+ * it is what the node once held.
+ *
+ * @throws SwarmError DATA_FOREIGN
+ */
+export function replayPrefix(segments: readonly Segment[], owner: Owner): ReplayedLog {
+  const replay = new Replay(owner);
+  try {
+    replay.takeAll(segments);
+  } catch (error) {
+    if (!(error instanceof SwarmError) || error.code !== 'DATA_DAMAGED') throw error;
+  }
+  return replay.log;
+}
+
 class Replay {
   readonly retention = new SegmentRetention();
   readonly #owner: Owner;

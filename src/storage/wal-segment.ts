@@ -58,8 +58,8 @@ export class SegmentWriter {
   }
 
   /** Up to where the log is durable while nothing is under way. */
-  get end(): DurableEnd {
-    return { segment: this.#number, bytes: this.#position };
+  get end(): DurableEnd & { readonly group: number } {
+    return { segment: this.#number, bytes: this.#position, group: this.#group };
   }
 
   /** Creates a segment and makes it the one to write to. */

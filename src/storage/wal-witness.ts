@@ -6,6 +6,7 @@ import type { Millis } from '../protocol/ids.ts';
 import { damaged } from './wal-damage.ts';
 import { openWalFile, type WalFile, writeDurably } from './wal-file.ts';
 import { segmentPath } from './wal-folder.ts';
+import { decodeSegmentHeader, encodeSegmentHeader, type Owner, type SegmentStart } from './wal-record.ts';
 
 /** Up to where a log was durable. */
 export interface DurableEnd {
@@ -14,11 +15,19 @@ export interface DurableEnd {
   readonly bytes: number;
 }
 
-const FILE_NAME = 'durable';
+/** And what the log had come to there. */
+export interface Witnessed extends DurableEnd {
+  /** Number of the last group. */
+  readonly group: number;
+  readonly tail: SegmentStart;
+  readonly owner: Owner;
+}
+
+export const WITNESS_NAME = 'durable';
 /** Two slots in sectors of their own take turns: a word that is torn leaves the one before it. */
 const SLOT_BYTES = 512;
-/** CRC-32 of what follows, segment (4 bytes), bytes (6 bytes); little-endian. */
-const WORD_BYTES = 14;
+/** CRC-32 of what follows, segment (4 bytes), bytes (6 bytes), length of the rest (2 bytes); little-endian. */
+const WORD_HEADER_BYTES = 16;
 
 /** Between two words. A word for every sync would cost as much as it is worth. */
 const PAUSE_MS: Millis = 100;
@@ -30,25 +39,27 @@ const PAUSE_MS: Millis = 100;
  */
 export class WalWitness {
   readonly #file: WalFile;
+  readonly #owner: Owner;
   #slot = 0;
   readonly #pauseMs: Millis;
   #toldAt: Millis = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
-  #untold: DurableEnd | undefined;
+  #untold: Omit<Witnessed, 'owner'> | undefined;
   #telling: Promise<void> | undefined;
   #isClosed = false;
 
-  private constructor(file: WalFile, pauseMs: Millis) {
+  private constructor(file: WalFile, owner: Owner, pauseMs: Millis) {
     this.#file = file;
+    this.#owner = owner;
     this.#pauseMs = pauseMs;
   }
 
-  static async open(folder: string, pauseMs: Millis = PAUSE_MS): Promise<WalWitness> {
-    return new WalWitness(await openWalFile(join(folder, FILE_NAME)), pauseMs);
+  static async open(folder: string, owner: Owner, pauseMs: Millis = PAUSE_MS): Promise<WalWitness> {
+    return new WalWitness(await openWalFile(join(folder, WITNESS_NAME)), owner, pauseMs);
   }
 
   /** Everything up to `end` is durable. */
-  note(end: DurableEnd): void {
+  note(end: Omit<Witnessed, 'owner'>): void {
     this.#untold = end;
     if (this.#telling !== undefined || this.#timer !== undefined || this.#isClosed) return;
     const wait = this.#toldAt + this.#pauseMs - performance.now();
@@ -62,13 +73,13 @@ export class WalWitness {
   }
 
   /** The last word, durably; none when the log has failed. */
-  async close(end: DurableEnd | undefined): Promise<void> {
+  async close(end: Omit<Witnessed, 'owner'> | undefined): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
     await this.#telling;
     try {
-      if (end !== undefined) await writeDurably(this.#file, encode(end), this.#nextSlot());
+      if (end !== undefined) await writeDurably(this.#file, encode(end, this.#owner), this.#nextSlot());
     } finally {
       await this.#file.close();
     }
@@ -81,7 +92,7 @@ export class WalWitness {
     this.#toldAt = performance.now();
     // An older word is as true as this one: whatever is wrong with the disk, the log itself will tell.
     this.#telling = new Promise((resolve) => {
-      this.#file.write(encode(end), this.#nextSlot(), () => {
+      this.#file.write(encode(end, this.#owner), this.#nextSlot(), () => {
         this.#telling = undefined;
         resolve();
         if (this.#untold !== undefined) this.note(this.#untold);
@@ -95,17 +106,20 @@ export class WalWitness {
   }
 }
 
-function encode({ segment, bytes }: DurableEnd): Buffer {
-  const word = Buffer.alloc(WORD_BYTES);
+/** What the log has come to is said as a segment that began there would say it. */
+function encode({ segment, bytes, group, tail }: Omit<Witnessed, 'owner'>, owner: Owner): Buffer {
+  const records = encodeSegmentHeader(owner, group, tail);
+  const word = Buffer.concat([Buffer.alloc(WORD_HEADER_BYTES), records]);
   word.writeUInt32LE(segment, 4);
   word.writeUIntLE(bytes, 8, 6);
+  word.writeUInt16LE(records.length, 14);
   word.writeUInt32LE(crc32(word.subarray(4)), 0);
   return word;
 }
 
 /** What a former life is known to have made durable; undefined when nothing is known. */
-export async function readWitness(folder: string): Promise<DurableEnd | undefined> {
-  const words = await readFile(join(folder, FILE_NAME)).catch((error: unknown) => {
+export async function readWitness(folder: string): Promise<Witnessed | undefined> {
+  const words = await readFile(join(folder, WITNESS_NAME)).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
     throw error;
   });
@@ -114,10 +128,14 @@ export async function readWitness(folder: string): Promise<DurableEnd | undefine
   return isBefore(first, second) ? second : first;
 }
 
-function decode(words: Buffer, at: number): DurableEnd | undefined {
-  const word = words.subarray(at, at + WORD_BYTES);
-  if (word.length < WORD_BYTES || word.readUInt32LE(0) !== crc32(word.subarray(4))) return undefined;
-  return { segment: word.readUInt32LE(4), bytes: word.readUIntLE(8, 6) };
+function decode(words: Buffer, at: number): Witnessed | undefined {
+  const slot = words.subarray(at, at + SLOT_BYTES);
+  if (slot.length < WORD_HEADER_BYTES) return undefined;
+  const word = slot.subarray(0, WORD_HEADER_BYTES + slot.readUInt16LE(14));
+  if (word.readUInt32LE(0) !== crc32(word.subarray(4))) return undefined;
+  const records = decodeSegmentHeader(word.subarray(WORD_HEADER_BYTES));
+  if (records === undefined) return undefined;
+  return { segment: word.readUInt32LE(4), bytes: word.readUIntLE(8, 6), ...records };
 }
 
 function isBefore(left: DurableEnd, right: DurableEnd): boolean {

@@ -2,12 +2,14 @@ import { SwarmError } from '../protocol/errors.ts';
 import type { LogIndex } from '../protocol/ids.ts';
 import { InvariantError, invariant } from '../protocol/invariant.ts';
 import { MAX_SEGMENT_BYTES, MAX_SYNC_MS } from '../protocol/limits.ts';
-import type { LogWrite } from '../protocol/state.ts';
+import { isBefore, type LogPosition, type LogWrite } from '../protocol/state.ts';
 import { boundedSyncs } from './bounded-sync.ts';
 import { diskFailed, diskShort } from './disk-error.ts';
 import { DiskRoom, patientFiles, type RoomWatch } from './disk-room.ts';
 import type { LogStorage, RecoveredLog, StorageListener } from './port.ts';
 import { compactableTo, requireRecovered } from './reconcile.ts';
+import type { Salvaged } from './salvage.ts';
+import { removeSalvageNote } from './salvage-note.ts';
 import type { SnapshotFiles } from './snapshot-store.ts';
 import { openWalFile } from './wal-file.ts';
 import { claimFolder, removeSegment } from './wal-folder.ts';
@@ -24,6 +26,10 @@ export interface WalOptions extends RecoveryOptions {
   readonly room?: RoomWatch;
   /** Default `MAX_SYNC_MS`. */
   readonly maxSyncMs?: number;
+  /** Part of the log was damaged; `hasPeers` let it be opened all the same. */
+  onSalvaged?(salvaged: Salvaged): void;
+  /** The others have sent what was lacking since then. */
+  onRepaired?(): void;
 }
 
 /**
@@ -44,6 +50,7 @@ export async function openWal(options: WalOptions): Promise<LogStorage> {
     });
     const wal = new Wal(options, { ...found, room, unlock });
     await wal.watchRoom();
+    if (found.salvaged !== undefined) options.onSalvaged?.(found.salvaged);
     return wal;
   } catch (error) {
     unlock?.();
@@ -95,9 +102,17 @@ class Wal implements LogStorage {
   #removalFailure: Error | undefined;
   #onRest: () => void = () => undefined;
   #closed: Promise<void> | undefined;
+  /** Until the log is as far as this again it lacks what was damaged of it. */
+  #floor: LogPosition | undefined;
+  readonly #onRepaired: (() => void) | undefined;
+  /** Forgets the floor; does not reject. */
+  #forgetting: Promise<void> | undefined;
 
-  constructor({ folder, maxSegmentBytes = MAX_SEGMENT_BYTES }: WalOptions, start: WalStart) {
+  constructor(options: WalOptions, start: WalStart) {
+    const { folder, maxSegmentBytes = MAX_SEGMENT_BYTES } = options;
     this.#folder = folder;
+    this.#floor = start.recovered.floor;
+    this.#onRepaired = options.onRepaired;
     this.#maxSegmentBytes = maxSegmentBytes;
     this.#recovered = start.recovered;
     this.#writer = start.writer;
@@ -161,11 +176,12 @@ class Wal implements LogStorage {
       });
     }
     await this.#removal;
+    await this.#forgetting;
     try {
       const isSound = this.#phase === 'idle';
       if (isSound) await this.#writer.mark();
       await this.#writer.close();
-      await this.#witness.close(isSound ? this.#writer.end : undefined);
+      await this.#witness.close(isSound ? { ...this.#writer.end, tail: this.#tail } : undefined);
     } catch (error) {
       throw diskFailed(this.#folder, error);
     } finally {
@@ -208,13 +224,24 @@ class Wal implements LogStorage {
         this.#compactTo = Math.max(this.#compactTo, write.restartAt?.index ?? 0) as LogIndex;
         this.#tail = tailAfter(this.#tail, write);
       }
-      const { end } = this.#writer;
+      const end = { ...this.#writer.end, tail: this.#tail };
       // The next group is on its way to the disk before anybody hears of this one.
       this.#flush();
       this.#witness.note(end);
       this.#free();
+      this.#considerRepaired();
       this.#listener?.onDurable(sequence);
     });
+  }
+
+  /** Whoever comes after this life would find the same: the note is a help to nobody any more. */
+  #considerRepaired(): void {
+    if (this.#floor === undefined || isBefore(this.#tail.last, this.#floor)) return;
+    this.#floor = undefined;
+    this.#forgetting = removeSalvageNote(this.#folder).then(
+      () => this.#onRepaired?.(),
+      (error: unknown) => this.#fail(error),
+    );
   }
 
   async #beginSegment(): Promise<void> {

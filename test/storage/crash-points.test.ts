@@ -3,7 +3,8 @@ import type { RecoveredLog } from '../../src/storage/port.ts';
 import { openWal } from '../../src/storage/wal.ts';
 import { Chance } from '../simulation/chance.ts';
 import { BusyRun, type Claim, SHORT } from './busy-run.ts';
-import { CrashedDisk, type Image, layOut } from './crashed-disk.ts';
+import { imagesOf } from './crash-images.ts';
+import { type Image, layOut } from './crashed-disk.ts';
 import { entry, OWNER, plain, replayed, startWriter } from './log-writes.ts';
 import { besideSnapshot, isCompacted } from './reference-log.ts';
 import { Tape } from './tape.ts';
@@ -31,33 +32,8 @@ const SEED = 20_260;
 /** Half a minute on two idle cores; nothing depends on it. */
 const PATIENCE_MS = 600_000;
 const ACTIONS = 100;
-/** Images of one crash: nothing pending, all of it, each alone, each missing, and so many picked by chance. */
-const PICKED = 3;
-const ALL_BELOW = 4;
-const ALONE = 6;
 /** Every so many images, the log goes on from there, and a crash comes while it is opened. */
 const GO_ON_EVERY = 40;
-
-/** Which of `pending` steps survive, in every way worth trying. */
-function* survivals(pending: number, chance: Chance): Generator<(number: number) => boolean> {
-  if (pending < ALL_BELOW) {
-    for (let mask = 0; mask < 2 ** pending; mask += 1) yield (number) => (mask & (1 << number)) !== 0;
-    return;
-  }
-  yield () => false;
-  yield () => true;
-  for (let count = 0; count < Math.min(pending, ALONE); count += 1) {
-    const one = pending <= ALONE ? count : chance.integer(0, pending - 1);
-    yield (number) => number === one;
-    yield (number) => number !== one;
-  }
-  for (let count = 0; count < PICKED; count += 1) {
-    const stays = Array.from({ length: pending }, () => chance.happens(0.5));
-    yield (number) => stays[number] ?? false;
-  }
-  const cut = chance.integer(0, pending);
-  yield (number) => number < cut;
-}
 
 /** The claims of a run, each with the number of steps that had been asked for when it was made. */
 interface Recording {
@@ -69,16 +45,12 @@ const NOTHING: Claim = { acknowledged: 0, queued: 0, saved: undefined, saving: u
 
 /** Every way in which a crash may leave the disk of a recording that began on `start`. */
 function* crashes({ tape, claims }: Recording, chance: Chance, start: Image = new Map()) {
-  const disk = new CrashedDisk(start);
   let claim = claims[0]?.claim ?? NOTHING;
   let at = 0;
-  for (let taken = 0; taken <= tape.steps.length; taken += 1) {
+  for (const { image, taken } of imagesOf(tape, chance, start)) {
     for (; claims[at] !== undefined && (claims[at]?.from ?? 0) <= taken; at += 1)
       claim = claims[at]?.claim ?? claim;
-    for (const survives of survivals(disk.pending, chance))
-      yield { image: disk.image(survives), claim, taken };
-    const step = tape.steps[taken];
-    if (step !== undefined) disk.take(step);
+    yield { image, claim, taken };
   }
 }
 
