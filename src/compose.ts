@@ -10,7 +10,7 @@ import { SwarmError } from './protocol/errors.ts';
 import type { ClusterId, NodeId } from './protocol/ids.ts';
 import { raftConfig } from './raft/config.ts';
 import type { SnapshotStore } from './storage/port.ts';
-import { openWal } from './storage/wal.ts';
+import { openWal, type WalOptions } from './storage/wal.ts';
 import { AddressBook } from './swarm/address-book.ts';
 import { type AttemptOptions, createAttemptRunner } from './swarm/attempt.ts';
 import { BlobStore } from './swarm/blob-store.ts';
@@ -77,7 +77,10 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const executor = await executorOf(roster, options.executor);
   const newcomer = { folder, name: id, version };
   const { memberId, admission } = await comeUpAs(newcomer, { isFounder: roster.seeds === undefined });
-  const storage = await openWal({ folder: folder.wal(id), clusterId, nodeId: memberId });
+  const storage = await openWal({
+    ...{ folder: folder.wal(id), clusterId, nodeId: memberId, hasPeers: hasPeers(roster) },
+    ...repairWords(id, onTrouble),
+  });
   confirmIdentity(folder, id, memberId);
   const life = randomUUID();
   const said = { clusterId, version, token: loadToken(folder) };
@@ -157,6 +160,27 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
 }
 
 type Found = Omit<Admission, keyof PendingAdmission | 'signal' | 'onRefused'>;
+
+/** Whoever votes alone has nobody to ask for what it has lost. */
+function hasPeers({ nodes, seeds }: Roster): boolean {
+  return seeds !== undefined || nodes.filter(({ voter }) => voter).length > 1;
+}
+
+function repairWords(
+  id: NodeId,
+  tell: (error: unknown) => void,
+): Pick<WalOptions, 'onSalvaged' | 'onRepaired'> {
+  return {
+    onSalvaged: ({ damage, floor, kept }) =>
+      tell(
+        new SwarmError(
+          'DATA_DAMAGED',
+          `${damage.message.split('. ')[0]}. ${id} does not vote until others have sent it the log up to entry ${floor.index}; what was found is kept (${kept[0]} and beside it)`,
+        ),
+      ),
+    onRepaired: () => tell(new Error(`${id} has all of its log again, and votes`)),
+  };
+}
 
 /** Whoever joined has to be let in; who was in before says where it is now; founders find each other in their folder. */
 function enter(

@@ -38,6 +38,8 @@ export interface NodeJson {
   readonly snapshotIndex: number;
   /** The first entry that its log still holds; 0 while it is down. */
   readonly firstIndex: number;
+  /** While it lacks part of a log that was damaged, and does not vote: what it holds, and what it held. */
+  readonly repairing: NonNullable<NodeStatus['repairing']> | null;
 }
 
 export interface Census {
@@ -201,6 +203,7 @@ function nodeJson({ id, agent, url, endpoint, status }: Seen, view: View): NodeJ
         : { mode: peer.mode, matchIndex: peer.matchIndex, lag: peer.lag, inFlight: peer.inFlight },
     snapshotIndex: status?.snapshotIndex ?? 0,
     firstIndex: status?.firstIndex ?? 0,
+    repairing: status?.repairing ?? null,
   };
 }
 

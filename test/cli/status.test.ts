@@ -27,6 +27,7 @@ function node(id: string, given: Partial<NodeJson> = {}): NodeJson {
     progress: { mode: 'replicate', matchIndex: 87 as never, lag: 3, inFlight: 4 },
     snapshotIndex: 60,
     firstIndex: 41,
+    repairing: null,
     ...given,
   };
 }

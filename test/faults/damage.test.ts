@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { NodeId } from '../../src/protocol/ids.ts';
@@ -20,14 +20,6 @@ const lastSegment = (wal: string): string =>
   );
 
 const HARMS: readonly { readonly why: string; readonly harm: Harm }[] = [
-  {
-    why: 'a byte in the middle rots',
-    harm(wal) {
-      const bytes = readFileSync(lastSegment(wal));
-      bytes[1_000] = (bytes[1_000] ?? 0) ^ 0x10;
-      writeFileSync(lastSegment(wal), bytes);
-    },
-  },
   {
     why: 'the end is gone',
     async harm(wal) {

@@ -71,6 +71,7 @@ test(
     await storage.close();
     expect(expected.floor).toEqual(position(COUNT, 3));
     expect(expected.log).toMatchObject({ term: 3, votedFor: 'n2' });
+    expect(expected.log.entries).toHaveLength(19);
     let count = 0;
     for (const { image: left, taken } of imagesOf(tape, new Chance(SEED), image)) {
       count += 1;

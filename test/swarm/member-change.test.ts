@@ -54,6 +54,7 @@ function nodeOf(
     progress: { mode: 'replicate', matchIndex: (5_000 - lag) as never, lag, inFlight: 0 },
     snapshotIndex: 0,
     firstIndex: 1,
+    repairing: null,
   };
 }
 

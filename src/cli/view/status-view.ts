@@ -28,8 +28,9 @@ const COLUMNS: readonly Column<NodeJson>[] = [
   { title: 'URL', value: ({ url }) => url ?? '-' },
 ];
 
-function standing({ voter, member }: Pick<NodeJson, 'voter' | 'member'>): string {
+function standing({ voter, member, repairing }: Pick<NodeJson, 'voter' | 'member' | 'repairing'>): string {
   if (!member) return 'no member';
+  if (repairing !== null) return `repairing ${repairing.from}/${repairing.to}`;
   return voter ? 'yes' : 'no';
 }
 
