@@ -22,6 +22,8 @@ const folders = new Folders();
 afterAll(() => folders.dispose());
 
 const COUNT = 40;
+/** Every so many bytes are tried; each takes three lives of a folder. */
+const STEP = process.env.RAFT_MANAGER_EVERY_BYTE === undefined ? 97 : 11;
 /** Small enough for three segments. */
 const MAX_SEGMENT_BYTES = 5_000;
 const WRITES: readonly WriteParts[] = Array.from({ length: COUNT }, (_, at) => ({
@@ -183,6 +185,32 @@ describe('a damaged log of one who has peers', () => {
     expect(recovered.hardState).toEqual(hardState(2, 'n3'));
   });
 });
+
+test('whichever byte is flipped: all is there, or what is lacking is known, or it is refused', async () => {
+  const whole = await harmed(() => undefined);
+  const outcomes = new Map<string, number>();
+  for (const { name, bytes } of segmentsOf(whole)) {
+    const end = bytes.findLastIndex((byte) => byte !== 0);
+    for (let at = 0; at <= end; at += STEP) {
+      const folder = folders.copyOf(whole);
+      flip(folder, name, at);
+      const outcome = await judge(folder, `byte ${at} of ${name}`);
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      folders.remove(folder);
+    }
+  }
+  expect(outcomes.get('repaired')).toBeGreaterThan(50);
+});
+
+async function judge(folder: string, why: string): Promise<'whole' | 'repaired'> {
+  const { recovered } = await openOnce(folder);
+  expect(recovered.hardState, why).toEqual(hardState(2, 'n3'));
+  const expected = WRITES.slice(0, recovered.entries.length).flatMap(({ entries = [] }) => entries);
+  expect(plain(recovered).entries, why).toEqual(plain({ ...recovered, entries: expected }).entries);
+  if (recovered.entries.length === COUNT) return 'whole';
+  expect(recovered.floor, why).toEqual(END);
+  return 'repaired';
+}
 
 describe('a damaged log is refused, and nothing is changed', () => {
   const refusals: readonly (Pick<Harm, 'why' | 'harm'> & { readonly hasPeers: boolean })[] = [
