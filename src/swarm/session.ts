@@ -11,7 +11,7 @@ export type Send = (command: Uint8Array) => Promise<TaskResult>;
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const FIRST_PAUSE_MS = 20;
-const LAST_PAUSE_MS = 500;
+const LAST_PAUSE_MS = 200;
 
 /** Nothing was applied, or it is not known: the same sequence may be sent again. */
 const WORTH_RETRYING: ReadonlySet<ErrorCode> = new Set([
