@@ -38,6 +38,7 @@ export async function findOfflineLog(path: string): Promise<OfflineLog> {
   }
   const isFile = !statSync(path).isDirectory();
   const folder = isFile ? dirname(path) : folderWithSegments(path);
+  if (isFile) readOfflineSegment(path);
   const segments = isFile ? [path] : segmentNames(folder).map((name) => join(folder, name));
   return { folder, segments, heldBy: holderOf(folder), durable: await readWitness(folder) };
 }

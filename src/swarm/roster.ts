@@ -7,6 +7,7 @@ import { isId, type NodeId } from '../protocol/ids.ts';
 import { type Configuration, configuration } from '../protocol/state.ts';
 import { isCode, isMissing, writeWhole } from './files.ts';
 import { foundIdentity } from './identity.ts';
+import { readJsonText } from './json-text.ts';
 import { type SwarmFolder, swarmFolder } from './layout.ts';
 
 const id = z.string().refine(isId, 'expected 1 to 64 letters, digits, dots, underscores or dashes');
@@ -134,11 +135,12 @@ export function loadRoster(folder: SwarmFolder): Roster {
       `there is no swarm in ${folder.root}; start one with "raft-manager up"`,
     );
   }
-  const parsed = schema.safeParse(parseJson(text));
-  if (parsed.success) return parsed.data;
-  const problem = parsed.error.issues[0];
-  const where = problem === undefined ? '' : `: ${problem.path.join('.')} ${problem.message}`;
-  throw new SwarmError('DATA_DAMAGED', `${folder.roster} is not a roster of this version${where}`);
+  const read = readJsonText(text, schema);
+  if (read.ok) return read.value;
+  const place = `${folder.roster}:${read.line}:${read.column}`;
+  throw new SwarmError('DATA_DAMAGED', `${place} is not a roster of this version: ${read.why}`, {
+    path: folder.roster,
+  });
 }
 
 /**
@@ -157,14 +159,5 @@ export function loadToken(folder: SwarmFolder): string {
   } catch (error) {
     if (!isMissing(error)) throw error;
     throw new SwarmError('UNAUTHORIZED', `${folder.token} is missing; a swarm without it cannot be joined`);
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
   }
 }
