@@ -45,6 +45,8 @@ const schema = z.strictObject({
   /** Without allowed hooks a task fails instead of running without them. */
   requireHooks: z.boolean(),
   leaseMs: z.int().positive(),
+  /** How often the members are compared with each other, in milliseconds; 0: never. Default: a minute. */
+  verifyEveryMs: z.int().min(0).exactOptional(),
   nodes: z.array(nodeSchema).min(1),
   /** Of an instance that joined a swarm that lives elsewhere: addresses at which that was reached. */
   seeds: z.array(z.string()).min(1).exactOptional(),

@@ -69,6 +69,8 @@ async function launch(folder: SwarmFolder): Promise<LaunchedSwarm> {
       onEvent(event) {
         if (event.type === 'exited') warn(`instance ${event.id} ended (${event.how}); it is restarted`);
         if (event.type === 'gave-up') warn(`instance ${event.id} stays down: ${event.reason}`);
+        if (event.type === 'quarantined')
+          warn(`instance ${event.id} is in quarantine, and stays down; ask "raft-manager doctor"`);
         if (event.type === 'removed') warn(`instance ${event.id} was removed from the swarm`);
       },
     });
