@@ -7,7 +7,7 @@ import type { Said } from './verification.ts';
 
 export interface AuditorOptions {
   readonly self: NodeId;
-  readonly machine: Pick<TaskMachine, 'appliedIndex'>;
+  readonly machine: Pick<TaskMachine, 'appliedIndex' | 'instances'>;
   /** Between two comparisons; 0: there are none. */
   readonly everyMs: Millis;
   configuration(): Configuration;
@@ -24,7 +24,10 @@ export interface AuditorOptions {
   onAlarm(error: SwarmError): void;
 }
 
-/** Every so many comparisons all of the state is looked through, not only its running hash. The first of a reign, too. */
+/**
+ * Every so many comparisons all of the state is looked through, not only its running hash. So it is in the first of a
+ * reign, and when a voter has been started since: it has read its state from the disk.
+ */
 const FULL_EVERY = 10;
 
 /**
@@ -36,6 +39,8 @@ export class Auditor {
   #timer: NodeJS.Timeout | undefined;
   #isAtWork = false;
   #rounds = 0;
+  /** Of the voters, at the last time that all was looked through. */
+  #lives = '';
   /** Of the last checkpoint that everybody agreed on. */
   #agreedAt = 0;
 
@@ -74,15 +79,22 @@ export class Auditor {
 
   async #look(ids: readonly NodeId[]): Promise<void> {
     const { checkpoint, configuration, hear, onAlarm } = this.#options;
-    const full = this.#rounds % FULL_EVERY === 0;
+    const lives = this.#livesOf(configuration());
+    const full = this.#rounds % FULL_EVERY === 0 || lives !== this.#lives;
     const index = await checkpoint(full);
     const said = await hear(ids, { index, full });
     this.#rounds += 1;
+    if (full) this.#lives = lives;
     for (const { damage, id } of said) if (damage !== undefined) onAlarm(damaged(id, damage));
     const agreement = findDivergence(said.map(testimonyOf), configuration());
     if (agreement.kind === 'agreed') this.#agreedAt = index;
     else if (agreement.kind === 'split') onAlarm(split(index, agreement.what, agreement.words));
     else await this.#quarantineAll(agreement.members, index);
+  }
+
+  #livesOf({ voters }: Configuration): string {
+    const { instances } = this.#options.machine;
+    return voters.map((id) => `${id} ${instances.get(id)?.life}`).join();
   }
 
   /** Itself at last: it has to tell the others first. */

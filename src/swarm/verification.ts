@@ -47,6 +47,9 @@ interface Asked extends How {
   readonly nodes: readonly NodeJson[];
 }
 
+/** For a node to say that it is there. */
+const GREETING_MS = 1_000;
+
 /** Asks every member what it has come to at a checkpoint, and holds them against each other. */
 export async function compareNodes(
   { nodes, ...how }: Asked,
@@ -83,6 +86,8 @@ async function hear(
   if (url === null) return { id, silence: 'it is down' };
   const client = new SwarmClient({ folder, name: `verify-${process.pid}`, version, url });
   try {
+    // Whoever is there says so at once; to come to the checkpoint may take longer.
+    await client.query({ kind: 'status' }, { timeoutMs: Math.min(timeoutMs, GREETING_MS) });
     const noted = await client.query({ kind: 'checkpoint', index }, { timeoutMs });
     if (noted === null)
       return { id, silence: 'it took over from a snapshot behind the checkpoint; verify again' };

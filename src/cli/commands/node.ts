@@ -55,7 +55,11 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
       folder: swarmFolder(swarm),
       id: id as NodeId,
       version: packageVersion(),
-      onTrouble: (error) => log.warn({ err: error }, 'trouble'),
+      onTrouble: (error) => {
+        if (error instanceof SwarmError && error.code === 'DIVERGED')
+          log.error({ err: error }, error.message);
+        else log.warn({ err: error }, 'trouble');
+      },
       onRoleChanged: ({ role, term, leaderId }) => log.info({ role, term, leaderId }, 'role'),
       onRoomChanged: (shortage) => {
         tell({ type: 'room', shortage: shortage?.message ?? null });

@@ -4,6 +4,7 @@ import { abandonedBy, holderOf } from '../../storage/folder-lock.ts';
 import { checkData } from '../../storage/offline-log.ts';
 import { memberIdOf, standingOf } from '../identity.ts';
 import type { SwarmFolder } from '../layout.ts';
+import { quarantineOf } from '../quarantine.ts';
 import { isRemoved } from '../removal.ts';
 import type { RosterNode } from '../roster.ts';
 import { type Finding, note, refusal, wrong } from './finding.ts';
@@ -19,6 +20,7 @@ export async function checkInstance(place: InstancePlace): Promise<readonly Find
   return [
     ...checkAgentFile(member),
     ...checkStanding(place),
+    ...checkQuarantine(folder, name),
     ...checkLock(folder, name),
     ...(await checkLog(place)),
     ...(isUp ? [] : [...checkLastEnd(folder, name), ...(await checkPort(place))]),
@@ -52,6 +54,15 @@ function checkStanding({ folder, member, roster }: InstancePlace): readonly Find
     const advice = `move ${folder.nodeFolder(name)} away and start it again, as long as a majority of the others is well`;
     return [wrong(refusal(error, { about: 'identity', path, advice }), name)];
   }
+}
+
+function checkQuarantine(folder: SwarmFolder, name: NodeId): readonly Finding[] {
+  const quarantine = quarantineOf(folder, name);
+  if (quarantine === undefined) return [];
+  const path = folder.quarantined(name);
+  const what = `it is kept out since ${quarantine.at}: it ${quarantine.why}`;
+  const advice = `move ${folder.nodeFolder(name)} away (keep it for whoever looks for the reason): it comes back under a new id, and is sent everything by the others. Remove the file "quarantined" instead to let it come up as it is`;
+  return [wrong({ about: 'quarantined', path, what, advice }, name)];
 }
 
 function checkLock(folder: SwarmFolder, name: NodeId): readonly Finding[] {

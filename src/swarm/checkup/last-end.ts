@@ -22,11 +22,14 @@ const ADVICE: Readonly<Record<number, string>> = {
   [INSTANCE_EXIT.misconfigured]: 'correct what the message names',
 };
 
+/** Nothing is wrong; or what is wrong is seen in its folder. */
+const TOLD_ELSEWHERE: ReadonlySet<number> = new Set([INSTANCE_EXIT.stopped, INSTANCE_EXIT.quarantined]);
+
 /** How an instance that is down has ended, where it ended by itself. */
 export function checkLastEnd(folder: SwarmFolder, name: NodeId): readonly Finding[] {
   const path = folder.nodeLog(name);
   const last = lastLines(path).at(-1);
-  if (last?.exitCode === undefined || last.exitCode === INSTANCE_EXIT.stopped) return [];
+  if (last?.exitCode === undefined || TOLD_ELSEWHERE.has(last.exitCode)) return [];
   const { exitCode, msg } = last;
   const what = `it ended with exit code ${exitCode}: ${msg}`;
   const advice = ADVICE[exitCode] ?? 'look at the last lines of its log';
