@@ -1,14 +1,11 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { SwarmError } from '../../src/protocol/errors.ts';
-import { type ClusterId, type NodeId, nodeId } from '../../src/protocol/ids.ts';
-import { SnapshotDecoder, SnapshotEncoder } from '../../src/storage/snapshot-file.ts';
+import { type NodeId, nodeId } from '../../src/protocol/ids.ts';
 import { SwarmClient } from '../../src/swarm/client.ts';
-import type { SwarmFolder } from '../../src/swarm/layout.ts';
 import { quarantineOf } from '../../src/swarm/quarantine.ts';
-import { loadRoster } from '../../src/swarm/roster.ts';
 import { idle, type Standing, stand, until } from './instances.ts';
+import { tamper } from './tampering.ts';
 
 const THIRD = nodeId('raft-manager-3');
 
@@ -56,32 +53,6 @@ async function putToSleep({ folder, instances }: Standing, name: NodeId): Promis
   await client.close();
   await instances.get(name)?.stop('at-once');
   instances.delete(name);
-}
-
-/** What no disk does by accident: the state says something else, and every checksum of the file fits. */
-function tamper(folder: SwarmFolder, name: NodeId, [from, to]: readonly [string, string]): void {
-  const wal = folder.wal(name);
-  const file = readdirSync(wal).find((one) => one.endsWith('.snapshot'));
-  if (file === undefined) throw new Error(`${name} has no snapshot`);
-  const path = join(wal, file);
-  const clusterId = loadRoster(folder).clusterId as ClusterId;
-  const pieces: Buffer[] = [];
-  const decoder = new SnapshotDecoder({
-    path,
-    clusterId,
-    onPiece: (piece) => pieces.push(Buffer.from(piece)),
-  });
-  decoder.add(readFileSync(path));
-  const meta = decoder.finish();
-  const encoder = new SnapshotEncoder();
-  const changed = pieces.map((piece) => Buffer.from(piece.toString('latin1').replace(from, to), 'latin1'));
-  expect(Buffer.concat(changed).equals(Buffer.concat(pieces))).toBe(false);
-  const frames = [
-    encoder.header(clusterId, meta),
-    ...changed.map((piece) => encoder.piece(piece)),
-    encoder.trailer(),
-  ];
-  writeFileSync(path, Buffer.concat(frames));
 }
 
 describe('a swarm whose members are compared', () => {
