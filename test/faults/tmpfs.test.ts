@@ -7,7 +7,7 @@ import { openWal } from '../../src/storage/wal.ts';
 import { findEndpoint } from '../../src/swarm/endpoint.ts';
 import type { SwarmFolder } from '../../src/swarm/layout.ts';
 import { loadRoster } from '../../src/swarm/roster.ts';
-import { eventually, openProject, type Project } from '../process/harness.ts';
+import { allGone, eventually, openProject, type Project } from '../process/harness.ts';
 import { bringUp, expectAcknowledged, submitTo } from '../process/submissions.ts';
 import { entries, OWNER, startWriter } from '../storage/log-writes.ts';
 
@@ -77,6 +77,17 @@ describe.runIf(mayMount)('a small disk', () => {
       expect(logs().filter((text) => text.includes('"exitCode"'))).toEqual([]);
       await submitters.stop();
       await expectAcknowledged(project, submitters);
+    },
+  );
+
+  test.each([48, 64, 80, 96])(
+    'with room for half of a swarm (%i KiB): the command says so, and ends',
+    async (kib) => {
+      const project = openProject();
+      mountAt(project.state, `size=${kib}k`);
+      const { exitCode, stderr } = await project.run(['up']);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining('[DISK_FULL]') });
+      await allGone(project);
     },
   );
 
