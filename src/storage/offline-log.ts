@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { SwarmError } from '../protocol/errors.ts';
 import { holderOf } from './folder-lock.ts';
@@ -30,13 +30,7 @@ export interface OfflineLog {
  * @throws SwarmError BAD_INPUT when there is none.
  */
 export async function findOfflineLog(path: string): Promise<OfflineLog> {
-  if (!existsSync(path)) {
-    throw new SwarmError(
-      'BAD_INPUT',
-      `${path}: there is no such file or folder; name a folder with *.wal files`,
-    );
-  }
-  const isFile = !statSync(path).isDirectory();
+  const isFile = !look(path).isDirectory();
   const folder = isFile ? dirname(path) : folderWithSegments(path);
   if (isFile) readOfflineSegment(path);
   const segments = isFile ? [path] : segmentNames(folder).map((name) => join(folder, name));
@@ -60,6 +54,18 @@ export function readOfflineSegment(path: string): { readonly bytes: Buffer; read
   }
   const hasSuccessor = isCalledSo && segmentNames(dirname(path)).some((other) => other > name);
   return { bytes, hasSuccessor };
+}
+
+function look(path: string): Stats {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    throw new SwarmError(
+      'BAD_INPUT',
+      `${path}: there is no such file or folder; name a folder with *.wal files`,
+    );
+  }
 }
 
 function folderWithSegments(path: string): string {

@@ -122,6 +122,26 @@ describe.runIf(mayMount)('a read-only file system', () => {
   });
 });
 
+describe.runIf(mayMount)('a swarm whose file system has become read-only', () => {
+  test('is not started, and what can be read still is', async () => {
+    const project = openProject();
+    mountAt(project.state, 'size=64m');
+    await bringUp(project);
+    await project.run(['down']);
+    expect(spawnSync('mount', ['-o', 'remount,ro', project.state]).status).toBe(0);
+    expect(await project.run(['up'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/the file system is read-only; mount it for writing/),
+    });
+    const { exitCode, stdout } = await project.run(['doctor']);
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(
+      /^WRONG read-only: .*\n.*mount it for writing.*\n.*instances: 3; wrong: 1, notes: 0\n$/,
+    );
+    expect(await project.run(['log', '--raw', 'raft-manager-1'])).toMatchObject({ exitCode: 0 });
+  });
+});
+
 describe.runIf(process.getuid?.() === 0)('a folder of somebody else', () => {
   test('is told for what it is', async () => {
     const project = openProject();

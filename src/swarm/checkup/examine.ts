@@ -34,6 +34,10 @@ export async function examine(project: ProjectFolder, runtime: Runtime): Promise
     ...(await checkDisk(place)),
     ...checkRights({ root: place, isBusy }),
   ];
+  // Whoever may not look into it would take everything for missing.
+  if (findings.some(({ about, path }) => about === 'owner' && path === place)) {
+    return { state: place, swarms: 0, instances: 0, findings };
+  }
   const swarms = swarmFolders(project).filter((folder) => !isDraft(folder));
   let instances = 0;
   for (const folder of swarms) {

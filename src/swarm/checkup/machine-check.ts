@@ -30,7 +30,8 @@ export async function checkDisk(state: string): Promise<readonly Finding[]> {
   return [...checkWritable(state), ...(await checkRoom(state))];
 }
 
-function checkWritable(state: string): readonly Finding[] {
+/** Whether this user may use the folder at all. */
+export function checkWritable(state: string): readonly Finding[] {
   try {
     accessSync(state, constants.R_OK | constants.W_OK | constants.X_OK);
     return [];
