@@ -125,7 +125,7 @@ describe.runIf(mayMount)('a read-only file system', () => {
 describe.runIf(mayMount)('a swarm whose file system has become read-only', () => {
   test('is not started, and what can be read still is', async () => {
     const project = openProject();
-    mountAt(project.state, 'size=64m');
+    mountAt(project.state, 'size=64m,mode=700');
     await bringUp(project);
     await project.run(['down']);
     expect(spawnSync('mount', ['-o', 'remount,ro', project.state]).status).toBe(0);
