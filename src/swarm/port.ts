@@ -65,7 +65,7 @@ export interface LogLine {
   readonly command: unknown;
 }
 
-export interface CheckpointJson {
+interface CheckpointJson {
   readonly stateHash: string;
   /** Of the last entries up to the checkpoint; null when the log does not reach back so far, absent in older releases. */
   readonly logHash?: string | null;

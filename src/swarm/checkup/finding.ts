@@ -19,7 +19,7 @@ export interface Finding {
 }
 
 /** Part of the contract of `doctor --json`: add, never rename. */
-export type Topic =
+type Topic =
   | 'node-version'
   | 'disk-space'
   | 'read-only'
