@@ -12,14 +12,17 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const plugin = resolve(process.argv[2] ?? join(root, 'dist', 'plugin'));
 // As deep as src/cli: what looks for the agents finds them two floors up.
 const lib = join(plugin, 'lib', 'cli');
-const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { version, engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** The bundle has no package.json beside it: one would have the plugin's installer look for dependencies. */
 const knowsItsVersion = {
   name: 'knows-its-version',
   setup({ onLoad }) {
     onLoad({ filter: /src\/cli\/package-version\.ts$/ }, () => ({
-      contents: `export const packageVersion = () => ${JSON.stringify(version)};`,
+      contents: [
+        `export const packageVersion = () => ${JSON.stringify(version)};`,
+        `export const nodeRange = () => ${JSON.stringify(engines.node)};`,
+      ].join('\n'),
     }));
   },
 };
@@ -41,6 +44,8 @@ const common = {
   minify: true,
   legalComments: 'none',
   external: NATIVE,
+  // What a package has as modules can be bundled; in its other form jsonc-parser looks for its parts at run time.
+  mainFields: ['module', 'main'],
   define: NO_NATIVE,
   plugins: [knowsItsVersion],
   // Packages in CommonJS ask for Node's modules in their way.

@@ -8,6 +8,7 @@ import { createNode } from './node/node.ts';
 import type { NodeStatus } from './node/port.ts';
 import { SwarmError } from './protocol/errors.ts';
 import type { ClusterId, NodeId } from './protocol/ids.ts';
+import { DEFAULT_VERIFY_MS } from './protocol/limits.ts';
 import { raftConfig } from './raft/config.ts';
 import type { SnapshotStore } from './storage/port.ts';
 import { openWal, type WalOptions } from './storage/wal.ts';
@@ -20,6 +21,7 @@ import { confirmIdentity, type PendingAdmission } from './swarm/identity.ts';
 import { Instance } from './swarm/instance.ts';
 import { type Admission, admitMember, announceMember, askMembers, comeUpAs } from './swarm/joining.ts';
 import type { SwarmFolder } from './swarm/layout.ts';
+import { checkNoQuarantine, noteQuarantine, quarantined } from './swarm/quarantine.ts';
 import {
   bootstrapConfiguration,
   foundingLevel,
@@ -72,6 +74,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const { folder, id, version, onTrouble, capacity = 1 } = options;
   const roster = loadRoster(folder);
   const member = memberOf(roster, options);
+  checkNoQuarantine(folder, id);
   const clusterId = roster.clusterId as ClusterId;
   const definition = await loadAgentFile(member.agentFile);
   const executor = await executorOf(roster, options.executor);
@@ -107,6 +110,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     capabilities: abilitiesOf(definition, executor),
     life,
     leaseMs: roster.leaseMs,
+    verifyEveryMs: roster.verifyEveryMs ?? DEFAULT_VERIFY_MS,
     budget: roster,
     blobStore: blobs,
     connect: (peer) => {
@@ -143,20 +147,29 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     machine,
     listener: instance.listener,
   });
-  service = new Service({ node, machine, snapshots: storage.snapshots, blobs, watchers: instance.watchers });
   instance.start(node, server.url);
   const found = { ...newcomer, memberId, url: server.url, shallVote: member.voter };
   const entrance = enter(admission === undefined ? found : { ...found, ...admission }, roster, onTrouble);
-  return {
-    url: server.url,
-    instance,
-    entered: entrance.entered,
-    async stop(manner) {
-      entrance.abandon();
-      await instance.stop(manner);
-      await server.close();
-    },
+  const stop = async (manner: 'hand-over' | 'at-once'): Promise<void> => {
+    entrance.abandon();
+    await instance.stop(manner);
+    await server.close();
   };
+  const { snapshots } = storage;
+  const { watchers } = instance;
+  const onQuarantined = (why: string): void => keepOut(options, why, stop);
+  service = new Service({ node, machine, snapshots, blobs, watchers, version, onQuarantined });
+  return { url: server.url, instance, entered: entrance.entered, stop };
+}
+
+/** What it holds differs from the others: it stops, keeps it, and does not come up before somebody has decided. */
+function keepOut(
+  { folder, id, onStopped }: Pick<ComposeOptions, 'folder' | 'id' | 'onStopped'>,
+  why: string,
+  stop: RunningInstance['stop'],
+): void {
+  noteQuarantine(folder, id, why);
+  stop('at-once').then(() => onStopped(quarantined(folder, id, why)), onStopped);
 }
 
 type Found = Omit<Admission, keyof PendingAdmission | 'signal' | 'onRefused'>;

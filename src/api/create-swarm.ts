@@ -8,7 +8,7 @@ import { DEFAULT_LEASE_MS } from '../protocol/limits.ts';
 import { planSwarm } from '../swarm/founding.ts';
 import { takeSupervision } from '../swarm/launch.ts';
 import { locateProject, prepareStateFolder, type SwarmFolder, swarmFolder } from '../swarm/layout.ts';
-import { isRemoved } from '../swarm/removal.ts';
+import { isLeftDown } from '../swarm/quarantine.ts';
 import { createSwarm as layOutSwarm, loadRoster } from '../swarm/roster.ts';
 import { chosen, kept, type WorkOptions } from './executor.ts';
 import { type StartedInstance, type StartOptions, type SwarmInstance, startNamed } from './instance.ts';
@@ -123,7 +123,7 @@ async function startAll(
 ): Promise<readonly StartedInstance[]> {
   const names = loadRoster(folder)
     .nodes.map(({ id }) => id as NodeId)
-    .filter((name) => !isRemoved(folder, name));
+    .filter((name) => !isLeftDown(folder, name));
   const starts = names.map((name) => {
     return startNamed({ folder, name, ...how });
   });

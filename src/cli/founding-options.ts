@@ -11,7 +11,7 @@ import {
   executorOptions,
 } from './executor-options.ts';
 import { warnOfExposure } from './exposure.ts';
-import { collect, parseInteger, parseTime } from './options.ts';
+import { collect, parseInteger, parseTime, parseTimeOrOff } from './options.ts';
 
 /** Options of the two commands that make a swarm: `run` and `up`. */
 export interface FoundingOptions extends ExecutorOptions, BudgetOptions {
@@ -20,6 +20,8 @@ export interface FoundingOptions extends ExecutorOptions, BudgetOptions {
   readonly host?: string;
   readonly port: number;
   readonly lease: number;
+  /** In ms; 0: never. */
+  readonly verifyEvery?: number;
   readonly requireHooks?: true;
 }
 
@@ -50,6 +52,10 @@ export function foundingOptions(): Option[] {
     new Option('--lease <time>', 'how long a silent worker keeps its task')
       .argParser(parseTime)
       .default(FOUNDING_DEFAULTS.lease, '5m'),
+    new Option(
+      '--verify-every <time>',
+      'how often the instances are compared with each other; off: never (default: 1m)',
+    ).argParser(parseTimeOrOff),
     new Option('--require-hooks', 'refuse to work without the hooks of the agent files'),
   ];
 }
@@ -74,6 +80,7 @@ export async function planFromOptions(
     workspace: project.project,
     requireHooks: options.requireHooks === true,
     leaseMs: options.lease,
+    ...(options.verifyEvery === undefined ? {} : { verifyEveryMs: options.verifyEvery }),
     work: {
       executor,
       ...(model === undefined ? {} : { model }),

@@ -34,6 +34,11 @@ export function parseTime(text: string): number {
   return milliseconds;
 }
 
+/** A time in ms, or 0 for `off`. */
+export function parseTimeOrOff(text: string): number {
+  return text === 'off' ? 0 : parseTime(text);
+}
+
 /** A whole number within bounds, or a message that names them. */
 export function parseInteger(min: number, max: number): (text: string) => number {
   return (text) => {

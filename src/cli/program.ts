@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { agentCommand } from './commands/agent.ts';
 import { agentsCommand } from './commands/agents.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { guardCommand } from './commands/guard.ts';
 import { hooksCommand } from './commands/hooks.ts';
@@ -52,6 +53,7 @@ Exit codes: 0 ok, 1 the work failed, 2 the input or usage is wrong, 3 no quorum 
     snapshotCommand(),
     verifyCommand(),
     transferCommand(),
+    doctorCommand(),
     agentsCommand(),
     hooksCommand(),
     initCommand(),

@@ -29,6 +29,7 @@ const WRONG_INPUT: ReadonlySet<ErrorCode> = new Set([
   'DATA_LOCKED',
   'DATA_DAMAGED',
   'DATA_FOREIGN',
+  'QUARANTINED',
   'PORT_IN_USE',
   'ALREADY_RUNNING',
   'WRONG_CLUSTER',

@@ -250,12 +250,9 @@ class Node<Result> implements RaftNode<Result> {
 
   #onMessages(messages: readonly Message[]): void {
     for (const message of messages) {
-      if (message.type === 'proposal-forward') this.#proposals.onForward(message);
-      else if (message.type === 'proposal-receipt') this.#proposals.onReceipt(message);
-      else {
-        this.#step({ type: 'message', message });
-        this.#snapshots.onMessage(message);
-      }
+      if (this.#proposals.onMessage(message)) continue;
+      this.#step({ type: 'message', message });
+      this.#snapshots.onMessage(message);
     }
     this.#scheduleTurn();
   }

@@ -1,7 +1,7 @@
 import type { Entry } from '../protocol/entry.ts';
 import type { LogIndex, Millis, NodeId } from '../protocol/ids.ts';
 import { MAX_APPEND_BYTES } from '../protocol/limits.ts';
-import type { Message, ProposalForward, ProposalReceipt } from '../protocol/message.ts';
+import type { Message, ProposalForward, ProposalReceipt, ProposalRefusal } from '../protocol/message.ts';
 import type { Core } from '../raft/core.ts';
 import type { ProposalReply } from '../raft/effects.ts';
 import { type Done, type Proposal, Proposals } from './proposals.ts';
@@ -42,15 +42,40 @@ export class ProposalDesk<Result> {
     this.#proposals.add(command, deadline, done);
   }
 
+  /** True for what is of the desk, and of nobody else. */
+  onMessage(message: Message): boolean {
+    switch (message.type) {
+      case 'proposal-forward':
+        this.#onForward(message);
+        return true;
+      case 'proposal-receipt':
+        this.#onReceipt(message);
+        return true;
+      case 'proposal-refusal':
+        this.#onRefusal(message);
+        return true;
+      default:
+        return false;
+    }
+  }
+
   /** A follower's commands: appended with our own at the end of the turn. */
-  onForward(forward: ProposalForward): void {
+  #onForward(forward: ProposalForward): void {
     this.#forwards.push(forward);
   }
 
-  onReceipt(receipt: ProposalReceipt): void {
+  #onReceipt(receipt: ProposalReceipt): void {
     const proposals = this.#proposals.takeForwarded(receipt.batch);
+    // Of a batch that has been refused nothing is left.
+    if (proposals.length === 0) return;
     if (receipt.firstIndex !== undefined) this.#proposals.place(proposals, receipt.firstIndex, receipt.term);
     else this.#tryLater(proposals);
+  }
+
+  /** What the leader has no room for is no matter of a moment: whoever waits should hear of it. */
+  #onRefusal({ batch, code }: ProposalRefusal): void {
+    const message = 'the disk of the leader is nearly full; free some of it, then try again';
+    this.#proposals.fail(this.#proposals.takeForwarded(batch), code, message);
   }
 
   onApplied(entry: Entry, result: Result | undefined): void {
@@ -138,14 +163,11 @@ export class ProposalDesk<Result> {
     for (const { from, batch, commands } of forwards) {
       const reply = this.#options.append(commands);
       const firstIndex: LogIndex | undefined = reply?.kind === 'appended' ? reply.firstIndex : undefined;
-      this.#options.send({
-        type: 'proposal-receipt',
-        from: id,
-        to: from,
-        term: core.term,
-        batch,
-        firstIndex,
-      });
+      const envelope = { from: id, to: from, term: core.term, batch };
+      if (reply?.kind === 'refused' && reply.code === 'DISK_FULL') {
+        this.#options.send({ type: 'proposal-refusal', ...envelope, code: reply.code });
+      }
+      this.#options.send({ type: 'proposal-receipt', ...envelope, firstIndex });
     }
   }
 

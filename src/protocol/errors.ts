@@ -43,6 +43,8 @@ export type ErrorCode =
   | 'DATA_LOCKED'
   | 'DATA_DAMAGED'
   | 'DATA_FOREIGN'
+  | 'DIVERGED'
+  | 'QUARANTINED'
   | 'DISK_FAILED'
   | 'DISK_FULL'
   | 'PORT_IN_USE'

@@ -143,6 +143,9 @@ export const MAX_LOSSES = 5;
 export const DEFAULT_ATTEMPTS = 3;
 export const MAX_ATTEMPTS = 100;
 
+/** Between two comparisons of what the members have come to. */
+export const DEFAULT_VERIFY_MS = 60_000;
+
 export const DEFAULT_LEASE_MS = 5 * 60 * 1000;
 export const MIN_LEASE_MS = 100;
 export const MAX_LEASE_MS = 7 * 24 * 60 * 60 * 1000;

@@ -139,6 +139,16 @@ export interface ProposalReceipt extends Envelope {
   readonly firstIndex: LogIndex | undefined;
 }
 
+/**
+ * Why the leader takes nothing of a forwarded batch, where that will not pass in a moment. Goes ahead of the receipt,
+ * which says for all releases that nothing was taken.
+ */
+export interface ProposalRefusal extends Envelope {
+  readonly type: 'proposal-refusal';
+  readonly batch: number;
+  readonly code: 'DISK_FULL';
+}
+
 /** Everything one node says to another. */
 export type Message =
   | VoteRequest
@@ -154,4 +164,5 @@ export type Message =
   | SnapshotAnswer
   | TimeoutNow
   | ProposalForward
-  | ProposalReceipt;
+  | ProposalReceipt
+  | ProposalRefusal;

@@ -215,6 +215,7 @@ function onCurrentMessage(core: Core, message: Message): void {
       return onTimeoutNow(core, message);
     case 'proposal-forward':
     case 'proposal-receipt':
+    case 'proposal-refusal':
       // The runtime's own: they carry commands, not consensus.
       return;
     default:

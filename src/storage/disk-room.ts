@@ -113,7 +113,7 @@ export class DiskRoom {
 
   #judge(room: Room | undefined): void {
     if (room === undefined || room.totalBytes === 0) return;
-    this.#reserve = Math.min(DISK_RESERVE_BYTES, room.totalBytes * RESERVE_SHARE);
+    this.#reserve = reserveOf(room);
     const least = this.#reserve * (this.#isShort ? EASED : 1);
     this.#set(room.freeBytes < least ? 'short' : 'ample');
   }
@@ -134,7 +134,13 @@ export class DiskRoom {
   }
 }
 
-async function measureRoom(folder: string): Promise<Room> {
+/** What is left of a disk for what is under way: with less, commands are refused. */
+export function reserveOf({ totalBytes }: Room): number {
+  return Math.min(DISK_RESERVE_BYTES, totalBytes * RESERVE_SHARE);
+}
+
+/** statfs(2). @throws errors of the file system. */
+export async function measureRoom(folder: string): Promise<Room> {
   const { bavail, blocks, bsize } = await statfs(folder);
   return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
 }

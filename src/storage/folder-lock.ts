@@ -59,6 +59,12 @@ export function holderOf(folder: string): number | undefined {
   return existsSync(folder) ? readHolder(folder, highestLock(folder))?.pid : undefined;
 }
 
+/** Pid of the process that held a folder last and died with it; undefined when nobody did. */
+export function abandonedBy(folder: string): number | undefined {
+  if (holdOf(folder) !== 'abandoned') return undefined;
+  return lastHolder(folder, highestLock(folder))?.pid;
+}
+
 /** `abandoned`: its holder died with it; `given-back`: in order, or there never was one. */
 export type Hold = 'held' | 'abandoned' | 'given-back';
 
@@ -109,9 +115,14 @@ function tryLink(from: string, to: string): boolean {
 
 /** Who holds lock `number`, if that process is alive. */
 function readHolder(folder: string, number: number): Holder | undefined {
+  const holder = lastHolder(folder, number);
+  return holder !== undefined && isAlive(holder) ? holder : undefined;
+}
+
+/** Who took lock `number`, and has not given it back. */
+function lastHolder(folder: string, number: number): Holder | undefined {
   try {
-    const holder = JSON.parse(readFileSync(lockPath(folder, number), 'utf8')) as Holder | null;
-    return holder !== null && isAlive(holder) ? holder : undefined;
+    return (JSON.parse(readFileSync(lockPath(folder, number), 'utf8')) as Holder | null) ?? undefined;
   } catch (error) {
     // Given back, removed by a later holder, or emptied by a power cut.
     if (error instanceof SyntaxError || hasCode(error, 'ENOENT')) return undefined;

@@ -48,7 +48,7 @@ export function damaged(path: string, offset: number, what: string): SwarmError 
 }
 
 /** The first whole record at or behind `from` whose group is at least `group`. */
-function findRecord(
+export function findRecord(
   bytes: Buffer,
   from: number,
   group: number,

@@ -10,6 +10,7 @@ import { type Endpoint, findEndpoint } from './endpoint.ts';
 import { memberIdOf } from './identity.ts';
 import type { SwarmFolder } from './layout.ts';
 import type { MemberJson } from './port.ts';
+import { quarantineOf } from './quarantine.ts';
 import { bootstrapConfiguration, loadRoster, loadToken, type Roster } from './roster.ts';
 import { pack, REQUEST, unpack, type WireQuery } from './wire.ts';
 
@@ -21,6 +22,8 @@ export interface NodeJson {
   readonly pid: number | null;
   readonly host: string | null;
   readonly role: 'leader' | 'follower' | 'candidate' | 'learner' | 'down';
+  /** Of an instance of this machine that is kept out because what it holds differs from the others: why. */
+  readonly quarantined: string | null;
   /** By the configuration in force, of either half while it is joint. */
   readonly voter: boolean;
   /** It belongs to the swarm; false for an instance of this machine that was removed, or has not joined. */
@@ -60,6 +63,7 @@ interface Place {
   readonly agent: string | null;
   readonly url: string | undefined;
   readonly endpoint: Endpoint | undefined;
+  readonly quarantined: string | null;
 }
 
 interface Seen extends Place {
@@ -94,7 +98,8 @@ function placesHere(folder: SwarmFolder, roster: Roster): readonly Place[] {
   return roster.nodes.map((node): Place => {
     const name = node.id as NodeId;
     const endpoint = findEndpoint(folder, name);
-    return { id: memberIdOf(folder, name), agent: node.agent, url: endpoint?.url, endpoint };
+    const quarantined = quarantineOf(folder, name)?.why ?? null;
+    return { id: memberIdOf(folder, name), agent: node.agent, url: endpoint?.url, endpoint, quarantined };
   });
 }
 
@@ -114,7 +119,7 @@ async function lookElsewhere(here: readonly Seen[], all: Elsewhere): Promise<rea
   return Promise.all(
     missing.map((id) => {
       const url = book.find((member) => member.id === id)?.url ?? undefined;
-      return lookAt({ id, agent: null, url, endpoint: undefined }, asker);
+      return lookAt({ id, agent: null, url, endpoint: undefined, quarantined: null }, asker);
     }),
   );
 }
@@ -180,7 +185,7 @@ interface View {
   readonly configuration: Configuration;
 }
 
-function nodeJson({ id, agent, url, endpoint, status }: Seen, view: View): NodeJson {
+function nodeJson({ id, agent, url, endpoint, quarantined, status }: Seen, view: View): NodeJson {
   const { leader, commit, configuration } = view;
   const peer = leader?.peers.find((one) => one.id === id);
   return {
@@ -190,6 +195,7 @@ function nodeJson({ id, agent, url, endpoint, status }: Seen, view: View): NodeJ
     pid: endpoint?.pid ?? null,
     host: endpoint?.host ?? null,
     role: status?.role ?? 'down',
+    quarantined,
     voter: isVoter(configuration, id),
     member: members(configuration).includes(id),
     term: status?.term ?? 0,

@@ -146,6 +146,19 @@ export class SwarmClient implements Swarm {
     return unpack(await this.#request(REQUEST.control, pack(control), timeoutMs)) as Inspection;
   }
 
+  /**
+   * The node at the other end stops, keeps what it has, and stays down until a person has decided.
+   *
+   * @throws SwarmError NOT_READY when it has no note of that checkpoint: it is not who was compared.
+   */
+  async quarantine(
+    order: { readonly index: number; readonly why: string },
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+  ): Promise<void> {
+    const control: Control = { kind: 'quarantine', ...order };
+    await this.#request(REQUEST.control, pack(control), timeoutMs);
+  }
+
   /** Puts a content on the disk of the node at the other end. @throws SwarmError LIMIT_EXCEEDED */
   async storeBlob(content: Uint8Array, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<BlobName> {
     return unpack(await this.#request(REQUEST.storeBlob, content, timeoutMs)) as BlobName;

@@ -34,6 +34,23 @@ export function listRuns(project: ProjectFolder): readonly SwarmFolder[] {
     .map((name) => swarmFolder(join(project.runs, name)));
 }
 
+/** Every swarm that has left a folder in this project: the one that was named alone, or all, the standing one first. */
+export function swarmFolders(project: ProjectFolder): readonly SwarmFolder[] {
+  if (project.named !== undefined) return [swarmFolder(project.named)];
+  const standing = existsSync(project.standing) ? [swarmFolder(project.standing)] : [];
+  return [...standing, ...listRuns(project), ...foldersIn(project.joined)];
+}
+
+/** The folder of the swarm in which an instance of this project lies. */
+export function findInstance(project: ProjectFolder, name: NodeId): SwarmFolder | undefined {
+  return swarmFolders(project).find((folder) => existsSync(folder.nodeFolder(name)));
+}
+
+function foldersIn(place: string): readonly SwarmFolder[] {
+  if (!existsSync(place)) return [];
+  return readdirSync(place).map((name) => swarmFolder(join(place, name)));
+}
+
 /**
  * True when some process of the swarm is up. Told by the locks on the data folders, which outlive no
  * process: the pid in an endpoint may be somebody else's by now.

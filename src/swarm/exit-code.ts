@@ -19,6 +19,8 @@ export const INSTANCE_EXIT = {
   diskFailed: 74,
   /** EX_TEMPFAIL: its folder or its port is in use. */
   inUse: 75,
+  /** EX_PROTOCOL: what it holds is not what the others hold. */
+  quarantined: 76,
   /** EX_CONFIG: it is told to be what it cannot be. */
   misconfigured: 78,
 } as const;
@@ -29,6 +31,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   DATA_DAMAGED: INSTANCE_EXIT.damaged,
   DATA_LOCKED: INSTANCE_EXIT.inUse,
   PORT_IN_USE: INSTANCE_EXIT.inUse,
+  QUARANTINED: INSTANCE_EXIT.quarantined,
   DATA_FOREIGN: INSTANCE_EXIT.misconfigured,
   BAD_INPUT: INSTANCE_EXIT.misconfigured,
   UNKNOWN_NODE: INSTANCE_EXIT.misconfigured,
@@ -52,6 +55,7 @@ export function instanceExitCode(error: unknown): number {
 const LASTING: ReadonlyMap<number, string> = new Map([
   [INSTANCE_EXIT.damaged, 'its data are damaged'],
   [INSTANCE_EXIT.diskFailed, 'its disk failed'],
+  [INSTANCE_EXIT.quarantined, 'it is in quarantine'],
   [INSTANCE_EXIT.misconfigured, 'it is not set up to work'],
 ]);
 

@@ -17,6 +17,8 @@ export interface FoundingPlan {
   readonly workspace: string;
   readonly requireHooks: boolean;
   readonly leaseMs: number;
+  /** Between two comparisons of the instances; 0: never. */
+  readonly verifyEveryMs?: number;
   /** Who does the work, and what it may use up; default: tasks run in a shell. */
   readonly work?: Pick<Roster, 'executor' | 'model' | 'maxTurns' | 'maxTokens' | 'maxCostMicros'>;
 }
@@ -57,6 +59,7 @@ export function planSwarm(plan: FoundingPlan): Roster {
     ...(plan.work ?? { executor: 'command' }),
     requireHooks: plan.requireHooks,
     leaseMs: plan.leaseMs,
+    ...(plan.verifyEveryMs === undefined ? {} : { verifyEveryMs: plan.verifyEveryMs }),
     nodes: withSomebodyToElect(nodes),
     ...(plan.host === undefined ? {} : { host: plan.host }),
   };

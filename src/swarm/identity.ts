@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { SwarmError } from '../protocol/errors.ts';
 import { isId, type NodeId } from '../protocol/ids.ts';
 import { isMissing, writeWhole } from './files.ts';
+import { readJsonText } from './json-text.ts';
 import type { SwarmFolder } from './layout.ts';
 
 const schema = z.object({
@@ -115,11 +116,12 @@ function loadIdentity(folder: SwarmFolder, name: NodeId): Identity | undefined {
     if (isMissing(error)) return undefined;
     throw error;
   }
-  const parsed = schema.safeParse(parseJson(text));
-  if (parsed.success) return parsed.data;
+  const read = readJsonText(text, schema);
+  if (read.ok) return read.value;
   throw new SwarmError(
     'DATA_DAMAGED',
-    `${path} does not say who this instance is; remove the folder, and it comes back as a new member`,
+    `${path}:${read.line}:${read.column} does not say who this instance is: ${read.why}. Remove the folder, and it comes back as a new member`,
+    { path },
   );
 }
 
@@ -144,13 +146,4 @@ function saveIdentity(folder: SwarmFolder, name: NodeId, identity: Identity): vo
 
 function hasSegments(wal: string): boolean {
   return existsSync(wal) && readdirSync(wal).some((file) => file.endsWith('.wal'));
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -10,6 +10,8 @@ interface InspectionOptions {
   readonly snapshots: SnapshotStore;
   /** Of a full checkpoint that this node has applied. */
   readonly index: number;
+  /** Version of this package. */
+  readonly release: string;
 }
 
 /**
@@ -18,7 +20,12 @@ interface InspectionOptions {
  *
  * @throws SwarmError NOT_READY when the checkpoint is not noted here, or was looked through already; DATA_DAMAGED.
  */
-export async function inspect({ machine, snapshots, index }: InspectionOptions): Promise<Inspection> {
+export async function inspect({
+  machine,
+  snapshots,
+  index,
+  release,
+}: InspectionOptions): Promise<Inspection> {
   const image = machine.checkpointAt(index)?.image;
   if (image === undefined) {
     throw new SwarmError('NOT_READY', `this node holds no state of index ${index}; verify again`);
@@ -34,6 +41,7 @@ export async function inspect({ machine, snapshots, index }: InspectionOptions):
   }
   restoration.finish();
   return {
+    release,
     digest: digest.digest('hex'),
     restoredHash: copy.stateHash,
     snapshotIndex: await readAgain(snapshots),

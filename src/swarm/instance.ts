@@ -13,6 +13,7 @@ import type { UsageLimits } from '../tasks/usage.ts';
 import type { AddressBook } from './address-book.ts';
 import type { AttemptRunner } from './attempt.ts';
 import { openDesk } from './attempt-desk.ts';
+import { Auditor, type AuditorOptions } from './auditor.ts';
 import { BlobExchange, type BlobPeer } from './blob-exchange.ts';
 import type { BlobStore } from './blob-store.ts';
 import { ClaimKeeper } from './claim-keeper.ts';
@@ -22,6 +23,7 @@ import type { SwarmFolder } from './layout.ts';
 import { explained } from './level.ts';
 import { noteRemoval } from './removal.ts';
 import { CommandSession } from './session.ts';
+import { hearMembers, orderQuarantine } from './verification.ts';
 import { Watchers } from './watchers.ts';
 import { Worker } from './worker.ts';
 
@@ -33,6 +35,10 @@ export interface InstanceOptions {
   readonly capacity: number;
   readonly life: string;
   readonly leaseMs: Millis;
+  /** How often the members are compared while this one leads; 0: never. */
+  readonly verifyEveryMs: Millis;
+  /** Of this package. */
+  readonly version: string;
   readonly folder: SwarmFolder;
   readonly machine: TaskMachine;
   readonly runAttempt: AttemptRunner;
@@ -57,6 +63,8 @@ export interface InstanceOptions {
 
 /** A swarm that has no quorum for longer than this will hear it with the next start. */
 const ANNOUNCE_TIMEOUT_MS = 60_000;
+/** For a member to come to a checkpoint, and to look through its state. */
+const AUDIT_TIMEOUT_MS = 10_000;
 const SWEEP_INTERVAL_MS = 30_000;
 /**
  * Between hearing of its removal and acting on it: time for the answer to whoever asked for it, and for a removed
@@ -72,6 +80,7 @@ export class Instance {
   readonly watchers: Watchers;
   readonly #options: InstanceOptions;
   readonly #coordinator: Coordinator;
+  readonly #auditor: Auditor;
   readonly #worker: Worker;
   readonly #session: CommandSession;
   readonly #claims: ClaimKeeper | undefined;
@@ -96,6 +105,7 @@ export class Instance {
     this.#session = new CommandSession((command) => this.#send(command));
     const { id, blobStore: store, connect } = options;
     const configuration = (): Configuration => this.status().configuration;
+    this.#auditor = new Auditor(this.#auditing(configuration));
     this.#blobs = new BlobExchange({ id, store, connect, configuration });
     const node = (): Node<ApplyResult> => this.#required();
     const desk = { ...options, instanceId: id, session: this.#session, blobs: this.#blobs, node };
@@ -122,8 +132,8 @@ export class Instance {
       const leads = status.role === 'leader';
       if (leads === this.#leading) return;
       this.#leading = leads;
-      if (leads) this.#coordinator.begin();
-      else this.#coordinator.end();
+      if (leads) this.#lead();
+      else this.#follow();
     },
     onRestored: (index) => {
       this.#options.addresses.onRestored();
@@ -137,6 +147,39 @@ export class Instance {
     onRoomChanged: (shortage) => this.#options.onRoomChanged?.(shortage),
     onStopped: (error) => this.#options.onStopped(error),
   };
+
+  #lead(): void {
+    this.#coordinator.begin();
+    this.#auditor.begin();
+  }
+
+  #follow(): void {
+    this.#coordinator.end();
+    this.#auditor.end();
+  }
+
+  #auditing(configuration: () => Configuration): AuditorOptions {
+    const { addresses, folder, id, machine, onTrouble, verifyEveryMs, version } = this.#options;
+    const how = { folder, version, timeoutMs: AUDIT_TIMEOUT_MS };
+    const urlOf = (member: NodeId): string | null =>
+      (member === id ? this.#url : addresses.find(member)) ?? null;
+    return {
+      self: id,
+      machine,
+      everyMs: verifyEveryMs,
+      configuration,
+      checkpoint: async (full) =>
+        indexOf(await this.#send(encodeEnvelope({ at: Date.now(), body: { kind: 'checkpoint', full } }))),
+      hear: (ids, at) =>
+        hearMembers(
+          ids.map((one) => ({ id: one, url: urlOf(one) })),
+          at,
+          how,
+        ),
+      quarantine: (member, order) => orderQuarantine({ id: member, url: urlOf(member) }, order, how),
+      onAlarm: onTrouble,
+    };
+  }
 
   /** Publishes where `node` is to be found, and joins the work as soon as there is a quorum. */
   start(node: Node<ApplyResult>, url: string): void {
@@ -217,7 +260,7 @@ export class Instance {
 
   async stop(manner: 'hand-over' | 'at-once'): Promise<void> {
     this.#claims?.stop();
-    this.#coordinator.end();
+    this.#follow();
     clearInterval(this.#sweep);
     await this.#required().stop(manner);
     withdrawEndpoint(this.#options.folder, this.#options.name);
@@ -247,4 +290,10 @@ export class Instance {
     if (this.#node === undefined) throw new SwarmError('NOT_RUNNING', `${this.#options.id} has not started`);
     return this.#node;
   }
+}
+
+/** @throws SwarmError when the checkpoint was refused: some member is of a release that does not know it. */
+function indexOf(result: TaskResult): number {
+  if (result.ok && 'index' in result.value) return result.value.index;
+  throw new SwarmError('LEVEL_TOO_LOW', 'some member does not know checkpoints yet');
 }

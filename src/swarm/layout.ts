@@ -21,6 +21,8 @@ export interface SwarmFolder {
   addresses(id: NodeId): string;
   /** There while the instance is no member any more: nobody starts it then. */
   removed(id: NodeId): string;
+  /** There while it must not come up: what it holds differs from what the others hold. */
+  quarantined(id: NodeId): string;
   nodeLog(id: NodeId): string;
 }
 
@@ -38,6 +40,7 @@ export function swarmFolder(root: string): SwarmFolder {
     identity: (id) => join(nodeFolder(id), 'identity.json'),
     incarnation: (id) => join(root, 'incarnations', id),
     addresses: (id) => join(nodeFolder(id), 'addresses.json'),
+    quarantined: (id) => join(nodeFolder(id), 'quarantined'),
     removed: (id) => join(nodeFolder(id), 'removed'),
     nodeLog: (id) => join(nodeFolder(id), 'node.log'),
   };

@@ -65,6 +65,12 @@ export interface LogLine {
   readonly command: unknown;
 }
 
+interface CheckpointJson {
+  readonly stateHash: string;
+  /** Of the last entries up to the checkpoint; null when the log does not reach back so far, absent in older releases. */
+  readonly logHash?: string | null;
+}
+
 export interface Answers {
   readonly status: NodeStatus;
   readonly overview: Overview;
@@ -73,8 +79,8 @@ export interface Answers {
   readonly reservations: readonly ReservationJson[];
   readonly members: readonly MemberJson[];
   readonly brief: Brief;
-  /** The state's hash at a checkpoint; null when the node has no note of that index. */
-  readonly checkpoint: { readonly stateHash: string } | null;
+  /** What the node has come to at a checkpoint; null when it has no note of that index. */
+  readonly checkpoint: CheckpointJson | null;
   readonly log: { readonly lines: readonly LogLine[]; readonly commitIndex: number };
 }
 

@@ -10,6 +10,7 @@ import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { toDetail, toJson } from '../tasks/task.ts';
 import { isBound, usdOf } from '../tasks/usage.ts';
 import { briefOf } from './brief.ts';
+import { logHashAt } from './log-hash.ts';
 import type { Answers, LogLine, Overview } from './port.ts';
 import { pack, type TaskPage, unpack, type WireQuery } from './wire.ts';
 
@@ -65,7 +66,9 @@ export function answerOf(
       });
     case 'checkpoint': {
       const noted = machine.checkpointAt(query.index);
-      return noted === undefined ? null : { stateHash: noted.stateHash };
+      if (noted === undefined) return null;
+      const logHash = logHashAt((from, limit) => node.committed(from, limit), query.index);
+      return { stateHash: noted.stateHash, logHash };
     }
     case 'members':
       return [...machine.members.values()].map(({ id, name, url }) => ({ id, name, url: url ?? null }));

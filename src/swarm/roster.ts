@@ -7,6 +7,7 @@ import { isId, type NodeId } from '../protocol/ids.ts';
 import { type Configuration, configuration } from '../protocol/state.ts';
 import { isCode, isMissing, writeWhole } from './files.ts';
 import { foundIdentity } from './identity.ts';
+import { readJsonText } from './json-text.ts';
 import { type SwarmFolder, swarmFolder } from './layout.ts';
 
 const id = z.string().refine(isId, 'expected 1 to 64 letters, digits, dots, underscores or dashes');
@@ -44,6 +45,8 @@ const schema = z.strictObject({
   /** Without allowed hooks a task fails instead of running without them. */
   requireHooks: z.boolean(),
   leaseMs: z.int().positive(),
+  /** How often the members are compared with each other, in milliseconds; 0: never. Default: a minute. */
+  verifyEveryMs: z.int().min(0).exactOptional(),
   nodes: z.array(nodeSchema).min(1),
   /** Of an instance that joined a swarm that lives elsewhere: addresses at which that was reached. */
   seeds: z.array(z.string()).min(1).exactOptional(),
@@ -134,11 +137,12 @@ export function loadRoster(folder: SwarmFolder): Roster {
       `there is no swarm in ${folder.root}; start one with "raft-manager up"`,
     );
   }
-  const parsed = schema.safeParse(parseJson(text));
-  if (parsed.success) return parsed.data;
-  const problem = parsed.error.issues[0];
-  const where = problem === undefined ? '' : `: ${problem.path.join('.')} ${problem.message}`;
-  throw new SwarmError('DATA_DAMAGED', `${folder.roster} is not a roster of this version${where}`);
+  const read = readJsonText(text, schema);
+  if (read.ok) return read.value;
+  const place = `${folder.roster}:${read.line}:${read.column}`;
+  throw new SwarmError('DATA_DAMAGED', `${place} is not a roster of this version: ${read.why}`, {
+    path: folder.roster,
+  });
 }
 
 /**
@@ -157,14 +161,5 @@ export function loadToken(folder: SwarmFolder): string {
   } catch (error) {
     if (!isMissing(error)) throw error;
     throw new SwarmError('UNAUTHORIZED', `${folder.token} is missing; a swarm without it cannot be joined`);
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
   }
 }

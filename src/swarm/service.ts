@@ -29,6 +29,9 @@ export interface ServiceOptions {
   readonly watchers: Watchers;
   readonly snapshots: SnapshotStore;
   readonly blobs: BlobStore;
+  readonly version: string;
+  /** The others hold something else than this node: it is to stop, and to stay down. */
+  onQuarantined(why: string): void;
 }
 
 /** A frame's worth, less what frames it. */
@@ -38,6 +41,7 @@ const controlSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('transfer'), target: z.string().nullable() }),
   z.object({ kind: z.literal('snapshot') }),
   z.object({ kind: z.literal('inspect'), index: z.int().positive() }),
+  z.object({ kind: z.literal('quarantine'), index: z.int().positive(), why: z.string() }),
   z.object({
     kind: z.literal('change-membership'),
     changes: z
@@ -141,6 +145,19 @@ export class Service {
     });
   }
 
+  /** Whoever was compared has a note of it, in this life of its process. */
+  #quarantine({ index, why }: { readonly index: number; readonly why: string }, answer: Answer): void {
+    const { machine, onQuarantined } = this.#options;
+    if (machine.checkpointAt(index) === undefined) {
+      throw new SwarmError(
+        'NOT_READY',
+        `this node has no note of index ${index}, at which it is said to differ`,
+      );
+    }
+    answer({ ok: true, value: NO_DATA });
+    onQuarantined(why);
+  }
+
   #control(control: Control, answer: Answer): void {
     const { node } = this.#options;
     const packed = (outcome: Outcome<unknown>): void => {
@@ -150,7 +167,12 @@ export class Service {
       case 'snapshot':
         return this.#snapshot(packed);
       case 'inspect':
-        return told(inspect({ ...this.#options, index: control.index }).then(pack), answer);
+        return told(
+          inspect({ ...this.#options, index: control.index, release: this.#options.version }).then(pack),
+          answer,
+        );
+      case 'quarantine':
+        return this.#quarantine(control, answer);
       case 'transfer':
         return node.transfer(control.target === null ? undefined : (control.target as NodeId), packed);
       case 'change-membership':

@@ -6,6 +6,7 @@ import { holderOf } from '../storage/folder-lock.ts';
 import { type Child, type ChildExit, type ChildMessage, startChild } from './child.ts';
 import { fateOf, INSTANCE_EXIT, isOfTheSwarm } from './exit-code.ts';
 import type { SwarmFolder } from './layout.ts';
+import { isLeftDown } from './quarantine.ts';
 import { isRemoved } from './removal.ts';
 
 export type SupervisorEvent =
@@ -14,7 +15,9 @@ export type SupervisorEvent =
   | { readonly type: 'exited'; readonly id: NodeId; readonly how: string; readonly restartInMs: number }
   | { readonly type: 'gave-up'; readonly id: NodeId; readonly reason: string }
   /** The swarm goes on without it; it is started when it is let in again. */
-  | { readonly type: 'removed'; readonly id: NodeId };
+  | { readonly type: 'removed'; readonly id: NodeId }
+  /** What it holds differs from the others; it is started when somebody has decided about it. */
+  | { readonly type: 'quarantined'; readonly id: NodeId };
 
 export interface SupervisorOptions {
   readonly folder: SwarmFolder;
@@ -89,7 +92,7 @@ export class Supervisor {
    */
   async start(): Promise<void> {
     for (const ward of this.#wards) {
-      if (isRemoved(this.#options.folder, ward.id)) this.#setAside(ward);
+      if (isLeftDown(this.#options.folder, ward.id)) this.#setAside(ward);
       else this.#spawnOnceFree(ward, performance.now() + ORPHAN_PATIENCE_MS);
     }
     const hasSettled = ({ state }: Ward): boolean => ['ready', 'down', 'removed'].includes(state);
@@ -197,15 +200,16 @@ export class Supervisor {
   #onExit(ward: Ward, exit: ChildExit): void {
     ward.child = undefined;
     ward.state = 'down';
-    if (isRemoved(this.#options.folder, ward.id)) this.#setAside(ward);
+    if (isLeftDown(this.#options.folder, ward.id)) this.#setAside(ward);
     else if (this.#phase !== 'stopping') this.#afterCrash(ward, exit);
     this.#wake();
   }
 
-  /** Out of the swarm: left alone until its folder says otherwise. */
+  /** Out of the swarm, or in quarantine: left alone until its folder says otherwise. */
   #setAside(ward: Ward): void {
     ward.state = 'removed';
-    this.#options.onEvent({ type: 'removed', id: ward.id });
+    const { folder, onEvent } = this.#options;
+    onEvent({ type: isRemoved(folder, ward.id) ? 'removed' : 'quarantined', id: ward.id });
     if (this.#phase === 'stopping') return;
     this.#lookForReturn ??= setInterval(() => this.#takeBack(), LOOK_FOR_RETURN_MS);
   }
@@ -213,7 +217,7 @@ export class Supervisor {
   #takeBack(): void {
     const isAway = ({ state }: Ward): boolean => state === 'removed';
     for (const ward of this.#wards.filter(isAway)) {
-      if (!isRemoved(this.#options.folder, ward.id)) this.#spawn(ward);
+      if (!isLeftDown(this.#options.folder, ward.id)) this.#spawn(ward);
     }
     if (this.#wards.some(isAway)) return;
     clearInterval(this.#lookForReturn);

@@ -37,6 +37,8 @@ export interface SnapshotTaken {
 
 /** What a node found when it looked through its state. */
 export interface Inspection {
+  /** Of the node: another one may write the same state in other bytes. Absent in older releases. */
+  readonly release?: string;
   /** SHA-256 of the whole state, hexadecimal. */
   readonly digest: string;
   /** The hash of a machine that was built from that state: the same, or the snapshot would lose something. */
@@ -54,6 +56,8 @@ export type Control =
   | { readonly kind: 'snapshot' }
   /** Any node looks through all of its state at a full checkpoint. Answer: `Inspection`. */
   | { readonly kind: 'inspect'; readonly index: number }
+  /** A node that differs from the others at a checkpoint stops itself, and keeps what it has. No answer but that. */
+  | { readonly kind: 'quarantine'; readonly index: number; readonly why: string }
   | {
       readonly kind: 'change-membership';
       readonly changes: readonly { readonly type: MembershipChange['type']; readonly id: string }[];

@@ -85,6 +85,10 @@ function readMessage(reader: ByteReader, { from, to }: LinkEnds): Message {
         batch: reader.u64(),
         firstIndex: readOptionalIndex(reader),
       };
+    case layout.PROPOSAL_REFUSAL: {
+      const batch = reader.u64();
+      return { type: 'proposal-refusal', ...envelope, batch, code: readName(reader, layout.REFUSAL_CODES) };
+    }
     default:
       throw reader.malformed(`unknown message type ${code}`);
   }

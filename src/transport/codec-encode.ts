@@ -57,6 +57,8 @@ function fieldsSize(message: Message): number {
       return U64 + U32 + blocksSize(message.commands);
     case 'proposal-receipt':
       return U64 + optionalSize(message.firstIndex);
+    case 'proposal-refusal':
+      return U64 + U8;
     default:
       return unreachable(message);
   }
@@ -145,6 +147,10 @@ function writeMessage(writer: ByteWriter, message: Message): void {
       header(writer, message, layout.PROPOSAL_RECEIPT);
       writer.u64(message.batch);
       return writeOptional(writer, message.firstIndex);
+    case 'proposal-refusal':
+      header(writer, message, layout.PROPOSAL_REFUSAL);
+      writer.u64(message.batch);
+      return writer.u8(layout.REFUSAL_CODES.indexOf(message.code));
     default:
       return unreachable(message);
   }

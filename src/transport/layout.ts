@@ -1,5 +1,5 @@
 import type { EntryKind } from '../protocol/entry.ts';
-import type { SnapshotAnswer } from '../protocol/message.ts';
+import type { ProposalRefusal, SnapshotAnswer } from '../protocol/message.ts';
 import type { Standing } from '../protocol/state.ts';
 
 /**
@@ -27,6 +27,7 @@ export const PROPOSAL_RECEIPT = 14;
 export const COMMIT_NOTICE = 15;
 export const SNAPSHOT_CHUNK = 16;
 export const SNAPSHOT_ANSWER = 17;
+export const PROPOSAL_REFUSAL = 18;
 
 export const NOOP_ENTRY = 0;
 export const COMMAND_ENTRY = 1;
@@ -35,6 +36,9 @@ export const CONFIG_ENTRY = 2;
 /** Position = number on the wire. */
 export const ENTRY_KINDS: readonly EntryKind[] = ['noop', 'command', 'config'];
 export const STANDINGS: readonly Standing[] = ['eligible', 'last-resort', 'never'];
+
+/** Position = number on the wire. */
+export const REFUSAL_CODES: readonly ProposalRefusal['code'][] = ['DISK_FULL'];
 
 /** Position = number on the wire. */
 export const SNAPSHOT_STATUSES: readonly SnapshotAnswer['status'][] = ['receiving', 'installed', 'refused'];

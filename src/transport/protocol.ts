@@ -11,12 +11,13 @@ export interface ProtocolRange {
  * Those of this release. `max` rises with the first message or field that the release before cannot read, and `min` at
  * most to the `max` of the release before: neighbours always overlap, so a swarm can be upgraded node by node.
  */
-export const PROTOCOLS: ProtocolRange = { min: 1, max: 2 };
+export const PROTOCOLS: ProtocolRange = { min: 1, max: 3 };
 
 /** The version at which each message appeared; 1 where nothing is said. */
 const SINCE: Partial<Record<Message['type'], number>> = {
   'snapshot-chunk': 2,
   'snapshot-answer': 2,
+  'proposal-refusal': 3,
 };
 
 /** What a link between the two speaks; undefined when they have no version in common. */

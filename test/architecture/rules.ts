@@ -19,9 +19,9 @@ const INDEX = 'src/index.ts';
 const SURFACE_FLOOR = FLOORS.length - 1;
 const SIBLING_FLOOR = SURFACE_FLOOR - 1;
 
-/** Folders of which the others see the port, what clients of a swarm need, and the lock on any folder. */
+/** Folders of which the others see the port, what clients of a swarm need, the lock on any folder, and what only reads one. */
 const ADAPTERS = ['storage', 'transport'];
-const OPEN_TO_ALL = /\/(port|client-[a-z-]+|folder-lock)\.ts$/;
+const OPEN_TO_ALL = /\/(port|client-[a-z-]+|folder-lock|offline-[a-z-]+)\.ts$/;
 
 /** Whoever starts the program chooses the surface: the command line hands over to another one's front door. */
 const FRONT_DOOR = /^src\/(mcp|http|claude-code)\/main\.ts$/;

@@ -17,6 +17,7 @@ function node(id: string, given: Partial<NodeJson> = {}): NodeJson {
     pid: 1,
     host: 'localhost',
     role: 'follower',
+    quarantined: null,
     voter: true,
     member: true,
     term: 3,

@@ -7,7 +7,7 @@ import { openWal } from '../../src/storage/wal.ts';
 import { findEndpoint } from '../../src/swarm/endpoint.ts';
 import type { SwarmFolder } from '../../src/swarm/layout.ts';
 import { loadRoster } from '../../src/swarm/roster.ts';
-import { eventually, openProject, type Project } from '../process/harness.ts';
+import { allGone, eventually, openProject, type Project } from '../process/harness.ts';
 import { bringUp, expectAcknowledged, submitTo } from '../process/submissions.ts';
 import { entries, OWNER, startWriter } from '../storage/log-writes.ts';
 
@@ -80,6 +80,17 @@ describe.runIf(mayMount)('a small disk', () => {
     },
   );
 
+  test.each([48, 64, 80, 96])(
+    'with room for half of a swarm (%i KiB): the command says so, and ends',
+    async (kib) => {
+      const project = openProject();
+      mountAt(project.state, `size=${kib}k`);
+      const { exitCode, stderr } = await project.run(['up']);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining('[DISK_FULL]') });
+      await allGone(project);
+    },
+  );
+
   test('that is full when a swarm is founded is told by the command', async () => {
     const project = openProject();
     mountAt(project.state, 'size=1m');
@@ -108,6 +119,26 @@ describe.runIf(mayMount)('a read-only file system', () => {
       exitCode: 2,
       stderr: expect.stringMatching(/^raft-manager: [^\n]*EROFS: read-only file system[^\n]*\n$/),
     });
+  });
+});
+
+describe.runIf(mayMount)('a swarm whose file system has become read-only', () => {
+  test('is not started, and what can be read still is', async () => {
+    const project = openProject();
+    mountAt(project.state, 'size=64m,mode=700');
+    await bringUp(project);
+    await project.run(['down']);
+    expect(spawnSync('mount', ['-o', 'remount,ro', project.state]).status).toBe(0);
+    expect(await project.run(['up'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/the file system is read-only; mount it for writing/),
+    });
+    const { exitCode, stdout } = await project.run(['doctor']);
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(
+      /^WRONG read-only: .*\n.*mount it for writing.*\n.*instances: 3; wrong: 1, notes: 0\n$/,
+    );
+    expect(await project.run(['log', '--raw', 'raft-manager-1'])).toMatchObject({ exitCode: 0 });
   });
 });
 

@@ -37,18 +37,21 @@ test('a command that was taken in before the disk filled is refused before it re
   expect(lab.at(leader).applied).toEqual([]);
 });
 
-test('a leader without room takes nothing from a follower that has some; the command goes in when there is room', () => {
+test('a leader without room refuses what a follower brings that has some, and that one says why', () => {
   const lab = settled();
   const leader = lab.leader();
+  const follower = lab.follower();
   const { lastIndex } = lab.at(leader).node.status();
   lab.at(leader).storage.setShortage(SHORTAGE);
-  const answers = lab.propose(lab.follower(), 'a');
-  lab.run(2_000);
-  expect(answers).toEqual([]);
+  const answers = lab.propose(follower, 'a');
+  lab.run(1_000);
+  expect(answers).toEqual(refused);
   expect(lab.at(leader).node.status().lastIndex).toBe(lastIndex);
   lab.at(leader).storage.setShortage(undefined);
+  const after = lab.propose(follower, 'b');
   lab.run(1_000);
-  expect(answers).toEqual(done);
+  expect(after).toEqual(done);
+  expect(lab.at(leader).applied).toEqual(['b']);
 });
 
 test('a follower without room of its own goes on following, and refuses what its clients bring', () => {

@@ -286,6 +286,7 @@ const TYPES: Readonly<Record<Message['type'], true>> = {
   'timeout-now': true,
   'proposal-forward': true,
   'proposal-receipt': true,
+  'proposal-refusal': true,
 };
 
 function typesIn(words: Words): readonly Message['type'][] {

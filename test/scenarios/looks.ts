@@ -102,6 +102,7 @@ function contentOf(message: Message): string {
     case 'timeout-now':
     case 'proposal-forward':
     case 'proposal-receipt':
+    case 'proposal-refusal':
       return '';
   }
 }

@@ -325,6 +325,8 @@ function describe(message: Message): string {
       return `${from}: batch ${message.batch} of ${message.commands.length} commands, term ${term}`;
     case 'proposal-receipt':
       return `${from}: batch ${message.batch} at ${message.firstIndex ?? 'nowhere'}, term ${term}`;
+    case 'proposal-refusal':
+      return `${from}: batch ${message.batch} refused, ${message.code}, term ${term}`;
     default:
       return `${from}: ${type}, term ${term}`;
   }

@@ -23,6 +23,8 @@ interface Founding {
   readonly leaseMs?: number;
   readonly work?: Partial<Roster>;
   onNotice?(notice: Notice): void;
+  onTrouble?(id: string, error: unknown): void;
+  onStopped?(id: string, error: Error): void;
 }
 
 export interface Standing {
@@ -47,6 +49,8 @@ export async function stand({
   leaseMs,
   work,
   onNotice,
+  onTrouble,
+  onStopped,
 }: Founding): Promise<Standing> {
   const root = mkdtempSync(join(tmpdir(), 'raft-manager-swarm-'));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
@@ -69,9 +73,9 @@ export async function stand({
       id: id as NodeId,
       version: 'test',
       executor,
-      onTrouble: () => undefined,
+      onTrouble: (error) => onTrouble?.(id, error),
       onRoleChanged: () => undefined,
-      onStopped: () => undefined,
+      onStopped: (error) => onStopped?.(id, error),
     });
     running.set(id, instance);
     onTestFinished(async () => {

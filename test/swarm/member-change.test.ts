@@ -44,6 +44,7 @@ function nodeOf(
     pid: 1,
     host: 'localhost',
     role: isDown ? 'down' : 'follower',
+    quarantined: null,
     voter: isVoter(config, id),
     member: members(config).includes(id),
     term: 1,

@@ -124,4 +124,5 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     fc.record({ batch: anyNumber, commands: fc.array(anyData, { maxLength: 20 }) }),
   ),
   record(['proposal-receipt'], fc.record({ batch: anyNumber, firstIndex: anyOptionalIndex })),
+  record(['proposal-refusal'], fc.record({ batch: anyNumber, code: fc.constant('DISK_FULL' as const) })),
 );

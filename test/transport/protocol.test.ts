@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { logIndex, nodeId, term } from '../../src/protocol/ids.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { encodeHello } from '../../src/transport/hello.ts';
-import { PROTOCOLS, type ProtocolRange } from '../../src/transport/protocol.ts';
+import { PROTOCOLS, type ProtocolRange, rangeText } from '../../src/transport/protocol.ts';
 import { heartbeat } from './messages.ts';
 import { TransportRecorder } from './recorder.ts';
 import { dialAs, greetAs, serveAs } from './stranger.ts';
@@ -82,7 +82,7 @@ describe('a link between two releases', () => {
     const a = await start('a', 'b');
     const b = await start('b', 'a', { protocols: FAR });
     const isAboutBoth = ({ code, message }: Error & { code: string }): boolean =>
-      code === 'WRONG_PROTOCOL' && message.includes('1 to 2') && message.includes('3 to 4');
+      code === 'WRONG_PROTOCOL' && message.includes(rangeText(PROTOCOLS)) && message.includes(rangeText(FAR));
     await Promise.all([a.trouble.untilHas(isAboutBoth), b.trouble.untilHas(isAboutBoth)]);
     expect([...a.heard.items, ...b.heard.items]).toEqual([]);
   });

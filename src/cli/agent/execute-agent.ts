@@ -20,6 +20,7 @@ const OF_THE_INSTANCE: ReadonlySet<number> = new Set([
   INSTANCE_EXIT.bug,
   INSTANCE_EXIT.diskFull,
   INSTANCE_EXIT.diskFailed,
+  INSTANCE_EXIT.quarantined,
 ]);
 
 /** Runs one instance in this process until it is told to stop, or the swarm removes it. */

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { SwarmError } from '../../protocol/errors.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { ChildOrder, ChildWord } from '../../swarm/child.ts';
+import { HeldOutput } from '../held-output.ts';
 import { packageVersion } from '../package-version.ts';
 
 /** One instance of a swarm, started by its supervisor and never by hand. */
@@ -16,8 +17,7 @@ export function nodeCommand(): Command {
 /** For an instance without supervisor to hand back its work; without a quorum that may never succeed. */
 const ORPHAN_GRACE_MS = 10_000;
 
-/** What the log may hold back while nobody takes it; what comes then is dropped. */
-const MAX_UNWRITTEN_LOG_BYTES = 1024 * 1024;
+const STDOUT = 1;
 
 interface NodeCommandOptions {
   readonly swarm: string;
@@ -30,10 +30,8 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
   const { reportGroups } = await import('../../shell/program.ts');
   const { swarmFolder } = await import('../../swarm/layout.ts');
   const { INSTANCE_EXIT, instanceExitCode, named } = await import('../../swarm/exit-code.ts');
-  const output = pino.destination({ sync: true, maxLength: MAX_UNWRITTEN_LOG_BYTES });
-  // A disk that has no room for this line is no reason to end: what there is to say waits for the next one.
-  output.on('error', () => undefined);
-  const log = pino({ base: { node: id } }, output);
+  // A disk that has no room for a line is no reason to end, nor to wait.
+  const log = pino({ base: { node: id } }, new HeldOutput(STDOUT));
   const tell = (message: ChildWord): void => {
     process.send?.(message);
   };
@@ -42,12 +40,7 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
     const error = named(cause);
     const exitCode = instanceExitCode(error);
     const reason = error instanceof Error ? error.message : String(error);
-    try {
-      log.fatal({ err: error, exitCode }, `${what}: ${reason}`);
-    } catch (unwritten) {
-      // The log lies on the same disk. The supervisor is told all the same, and the process must end.
-      if (!(unwritten instanceof Error && 'syscall' in unwritten)) throw unwritten;
-    }
+    log.fatal({ err: error, exitCode }, `${what}: ${reason}`);
     tellUnfit(error, () => process.exit(exitCode));
   };
   try {
@@ -55,7 +48,11 @@ async function runNode({ swarm, id }: NodeCommandOptions): Promise<void> {
       folder: swarmFolder(swarm),
       id: id as NodeId,
       version: packageVersion(),
-      onTrouble: (error) => log.warn({ err: error }, 'trouble'),
+      onTrouble: (error) => {
+        if (error instanceof SwarmError && error.code === 'DIVERGED')
+          log.error({ err: error }, error.message);
+        else log.warn({ err: error }, 'trouble');
+      },
       onRoleChanged: ({ role, term, leaderId }) => log.info({ role, term, leaderId }, 'role'),
       onRoomChanged: (shortage) => {
         tell({ type: 'room', shortage: shortage?.message ?? null });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { checkExecutor, createExecutor } from '../../agents/executors/registry.ts';
 import { SwarmError } from '../../protocol/errors.ts';
 import { takeCensus } from '../../swarm/census.ts';
+import { checkWritable } from '../../swarm/checkup/machine-check.ts';
 import { supervisorOf } from '../../swarm/launch.ts';
 import {
   locateProject,
@@ -25,7 +26,7 @@ import { announce, CENSUS_TIMEOUT_MS, superviseHere, type Word } from './supervi
 /** Founding options that a swarm which exists already cannot take any more. */
 const FOUNDING = [
   ...['agents', 'agentFile', 'executor', 'model', 'maxTurns', 'budgetUsd', 'budgetTokens'],
-  ...['host', 'port', 'lease', 'requireHooks'],
+  ...['host', 'port', 'lease', 'verifyEvery', 'requireHooks'],
 ];
 
 export async function executeUp(options: UpOptions, isGiven: (name: string) => boolean): Promise<void> {
@@ -83,6 +84,7 @@ async function found(
   const folder = swarmFolder(project.standing);
   const isNew = !existsSync(folder.roster);
   if (!isNew) {
+    checkUsable(folder);
     checkUnchanged(folder, isGiven);
     await checkExecutor(await createExecutor(loadRoster(folder).executor), process.env);
   } else {
@@ -100,6 +102,13 @@ async function found(
     }
     throw error;
   }
+}
+
+/** Before anything is tried in it: what the file system says then names some file, and not what to do. */
+function checkUsable({ root }: SwarmFolder): void {
+  const [hindrance] = checkWritable(root);
+  if (hindrance === undefined) return;
+  throw new SwarmError('BAD_INPUT', `${root} cannot be used: ${hindrance.what}; ${hindrance.advice}`);
 }
 
 function checkUnchanged(folder: SwarmFolder, isGiven: (name: string) => boolean): void {

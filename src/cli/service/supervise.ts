@@ -31,8 +31,19 @@ export function tellStarter(word: Word): void {
   process.send?.(word);
 }
 
+/**
+ * What this process has to say may go to a file on the disk of the instances. Where that is full or has failed, they
+ * need their supervisor all the more.
+ */
+function outliveTheLog(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error').on('error', () => undefined);
+  }
+}
+
 /** Supervises from this process until it is told to stop. */
 export async function superviseHere(folder: SwarmFolder, options: UpOptions): Promise<void> {
+  if (process.send !== undefined) outliveTheLog();
   const interrupts = new Interrupts();
   const swarm = await launch(folder);
   interrupts.onSecond(() => void swarm.supervisor.halt().then(() => process.exit(EXIT.failed)));
@@ -69,6 +80,8 @@ async function launch(folder: SwarmFolder): Promise<LaunchedSwarm> {
       onEvent(event) {
         if (event.type === 'exited') warn(`instance ${event.id} ended (${event.how}); it is restarted`);
         if (event.type === 'gave-up') warn(`instance ${event.id} stays down: ${event.reason}`);
+        if (event.type === 'quarantined')
+          warn(`instance ${event.id} is in quarantine, and stays down; ask "raft-manager doctor"`);
         if (event.type === 'removed') warn(`instance ${event.id} was removed from the swarm`);
       },
     });

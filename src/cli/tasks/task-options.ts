@@ -4,6 +4,7 @@ export interface LogOptions extends ReachOptions {
   readonly from: number;
   readonly limit?: number;
   readonly follow?: true;
+  readonly raw?: string;
 }
 
 export interface AddOptions extends ReachOptions {

@@ -41,7 +41,8 @@ function votersWords(configuration: Configuration): string {
   return `${voters.join(' ')}${from}`;
 }
 
-function nodeWords({ role, member, progress }: NodeJson): string {
+function nodeWords({ role, member, progress, quarantined }: NodeJson): string {
+  if (quarantined !== null) return `${role}, in quarantine: ${quarantined}`;
   if (!member) return `${role}, no member`;
   return progress === null || progress.mode === 'replicate' ? role : `${role}, ${progress.mode}`;
 }

@@ -47,11 +47,16 @@ export function statusLines(
     `swarm ${swarm}  ${words}`,
     ...(isJoint(configuration) ? [`joint: from ${votersOutgoing.join(', ')} to ${voters.join(', ')}`] : []),
     ...(overview?.paused == null ? [] : [`paused: ${plain(overview.paused)}`]),
+    ...nodes.flatMap(quarantineLine),
     ...budgetLines(overview),
     `tasks ${taskWords(overview)}`,
     '',
     ...table(nodes, COLUMNS, options),
   ];
+}
+
+function quarantineLine({ id, quarantined }: NodeJson): readonly string[] {
+  return quarantined === null ? [] : [`QUARANTINED: ${id} ${plain(quarantined)}; ask "raft-manager doctor"`];
 }
 
 /** Nothing, while no model has done anything and nobody has set a budget. */

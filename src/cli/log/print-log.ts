@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogLine } from '../../swarm/port.ts';
 import { printJson, printLine, withSwarm } from '../reach.ts';
+import type { LogOptions } from '../tasks/task-options.ts';
 import { plain } from '../view/text.ts';
-import type { LogOptions } from './task-options.ts';
 
 const PAGE = 1_000;
 const POLL_MS = 200;
