@@ -80,10 +80,8 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const executor = await executorOf(roster, options.executor);
   const newcomer = { folder, name: id, version };
   const { memberId, admission } = await comeUpAs(newcomer, { isFounder: roster.seeds === undefined });
-  const storage = await openWal({
-    ...{ folder: folder.wal(id), clusterId, nodeId: memberId, hasPeers: hasPeers(roster) },
-    ...repairWords(id, onTrouble),
-  });
+  const owner = { folder: folder.wal(id), clusterId, nodeId: memberId };
+  const storage = await openWal({ ...owner, hasPeers: hasPeers(roster), ...repairWords(id, onTrouble) });
   confirmIdentity(folder, id, memberId);
   const life = randomUUID();
   const said = { clusterId, version, token: loadToken(folder) };

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { agentCommand } from './commands/agent.ts';
 import { agentsCommand } from './commands/agents.ts';
+import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { guardCommand } from './commands/guard.ts';
@@ -10,6 +11,7 @@ import { logCommand } from './commands/log.ts';
 import { mcpCommand } from './commands/mcp.ts';
 import { membersCommand } from './commands/members.ts';
 import { nodeCommand } from './commands/node.ts';
+import { recoverCommand } from './commands/recover.ts';
 import { releaseCommand, reserveCommand } from './commands/reserve.ts';
 import { runCommand } from './commands/run.ts';
 import { snapshotCommand } from './commands/snapshot.ts';
@@ -51,6 +53,9 @@ Exit codes: 0 ok, 1 the work failed, 2 the input or usage is wrong, 3 no quorum 
     logCommand(),
     membersCommand(),
     snapshotCommand(),
+    backupCommand(),
+    restoreCommand(),
+    recoverCommand(),
     verifyCommand(),
     transferCommand(),
     doctorCommand(),

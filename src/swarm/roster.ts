@@ -93,10 +93,7 @@ export function createSwarm(
   roster: Roster,
   token: string = randomBytes(32).toString('base64url'),
 ): SwarmFolder {
-  const draft = swarmFolder(`${root}.${process.pid}.draft`);
-  updateToken(draft, token);
-  updateRoster(draft, roster);
-  if (roster.seeds === undefined) for (const node of roster.nodes) foundIdentity(draft, node.id as NodeId);
+  const draft = draftSwarm(`${root}.${process.pid}.draft`, roster, token);
   try {
     renameSync(draft.root, root);
   } catch (error) {
@@ -106,6 +103,19 @@ export function createSwarm(
     throw new SwarmError('ALREADY_RUNNING', message);
   }
   return swarmFolder(root);
+}
+
+/** The same where nobody looks for it yet. */
+export function draftSwarm(
+  root: string,
+  roster: Roster,
+  token: string = randomBytes(32).toString('base64url'),
+): SwarmFolder {
+  const draft = swarmFolder(root);
+  updateToken(draft, token);
+  updateRoster(draft, roster);
+  if (roster.seeds === undefined) for (const node of roster.nodes) foundIdentity(draft, node.id as NodeId);
+  return draft;
 }
 
 /** What is no matter of the log may change between two starts. */
@@ -119,6 +129,17 @@ export function updateToken(folder: SwarmFolder, token: string): void {
 
 export function newClusterId(): string {
   return randomBytes(12).toString('hex');
+}
+
+/** A roster that another file holds. @throws SwarmError DATA_DAMAGED */
+export function parseRoster(value: unknown, path: string): Roster {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const { message = 'unknown', path: place = [] } = parsed.error.issues[0] ?? {};
+  throw new SwarmError(
+    'DATA_DAMAGED',
+    `${path} holds no roster of this version: ${place.join('.')} ${message}`,
+  );
 }
 
 /**
