@@ -16,6 +16,7 @@ import { AddressBook } from './swarm/address-book.ts';
 import { type AttemptOptions, createAttemptRunner } from './swarm/attempt.ts';
 import { BlobStore } from './swarm/blob-store.ts';
 import { SwarmClient } from './swarm/client.ts';
+import type { CompanionFactory } from './swarm/companion.ts';
 import { decideHooks } from './swarm/hook-policy.ts';
 import { confirmIdentity, type PendingAdmission } from './swarm/identity.ts';
 import { Instance } from './swarm/instance.ts';
@@ -35,6 +36,9 @@ import { TaskMachine } from './tasks/machine.ts';
 import { LATEST_LEVEL } from './tasks/member.ts';
 import { PROMPT_WORK } from './tasks/task.ts';
 import { openTransportServer } from './transport/server.ts';
+
+/** Siblings that work inside every instance. */
+const COMPANIONS: readonly CompanionFactory[] = [];
 
 export interface ComposeOptions {
   readonly folder: SwarmFolder;
@@ -80,8 +84,10 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const executor = await executorOf(roster, options.executor);
   const newcomer = { folder, name: id, version };
   const { memberId, admission } = await comeUpAs(newcomer, { isFounder: roster.seeds === undefined });
-  const owner = { folder: folder.wal(id), clusterId, nodeId: memberId };
-  const storage = await openWal({ ...owner, hasPeers: hasPeers(roster), ...repairWords(id, onTrouble) });
+  const storage = await openWal({
+    ...{ folder: folder.wal(id), clusterId, nodeId: memberId },
+    ...{ hasPeers: hasPeers(roster), ...repairWords(id, onTrouble) },
+  });
   confirmIdentity(folder, id, memberId);
   const life = randomUUID();
   const said = { clusterId, version, token: loadToken(folder) };
@@ -91,32 +97,23 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const addresses = new AddressBook({ folder, name: id, machine });
   // It must find the others before it can read in their log where they are.
   if (admission !== undefined) addresses.learn(await askMembers(newcomer));
-  const attemptOptions: AttemptOptions = {
+  const runAttempt = createAttemptRunner({
     ...placeOf(roster, folder),
     ...{ instanceId: memberId, life, definition, executor, machine },
     hooks: await decideHooks(definition, roster.requireHooks),
     status: () => instance.status(),
-  };
+  });
   const instance = new Instance({
     ...options,
-    id: memberId,
-    name: id,
-    addresses,
+    ...{ id: memberId, name: id, life, capacity, machine, addresses, blobStore: blobs, runAttempt },
+    ...{ agent: definition.name, capabilities: abilitiesOf(definition, executor) },
+    ...{ leaseMs: roster.leaseMs, verifyEveryMs: roster.verifyEveryMs ?? DEFAULT_VERIFY_MS, budget: roster },
+    companions: COMPANIONS,
     levelOf: (peer) => server.levelOf(peer) ?? foundingLevel(roster, peer),
-    agent: definition.name,
-    capacity,
-    capabilities: abilitiesOf(definition, executor),
-    life,
-    leaseMs: roster.leaseMs,
-    verifyEveryMs: roster.verifyEveryMs ?? DEFAULT_VERIFY_MS,
-    budget: roster,
-    blobStore: blobs,
     connect: (peer) => {
       const url = addresses.find(peer as NodeId);
       return url === undefined ? undefined : new SwarmClient({ folder, name: memberId, version, url });
     },
-    machine,
-    runAttempt: createAttemptRunner(attemptOptions),
   });
   let service: Service | undefined;
   const server = await openTransportServer({
@@ -145,18 +142,20 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     machine,
     listener: instance.listener,
   });
+  const entrant = { ...newcomer, memberId, url: server.url, shallVote: member.voter };
   instance.start(node, server.url);
-  const found = { ...newcomer, memberId, url: server.url, shallVote: member.voter };
-  const entrance = enter(admission === undefined ? found : { ...found, ...admission }, roster, onTrouble);
+  const entrance = enter({ ...entrant, ...admission }, roster, onTrouble);
   const stop = async (manner: 'hand-over' | 'at-once'): Promise<void> => {
     entrance.abandon();
     await instance.stop(manner);
     await server.close();
   };
-  const { snapshots } = storage;
-  const { watchers } = instance;
-  const onQuarantined = (why: string): void => keepOut(options, why, stop);
-  service = new Service({ node, machine, snapshots, blobs, watchers, version, onQuarantined });
+  service = new Service({
+    ...{ node, machine, blobs, version, snapshots: storage.snapshots },
+    watchers: instance.watchers,
+    requests: instance.requests,
+    onQuarantined: (why) => keepOut(options, why, stop),
+  });
   return { url: server.url, instance, entered: entrance.entered, stop };
 }
 

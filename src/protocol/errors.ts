@@ -39,6 +39,7 @@ export type ErrorCode =
   | 'BUDGET_EXHAUSTED'
   | 'LEVEL_TOO_LOW'
   | 'UNKNOWN_BLOB'
+  | 'STALE_VERSION'
   // Storage and transport
   | 'DATA_LOCKED'
   | 'DATA_DAMAGED'

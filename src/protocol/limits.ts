@@ -154,6 +154,12 @@ export const MAX_LEASE_MS = 7 * 24 * 60 * 60 * 1000;
 export const RETRY_BASE_MS = 500;
 export const RETRY_CAP_MS = 60_000;
 
+/** What siblings keep in the log: values by name, each in every snapshot. */
+export const MAX_RECORDS = 20_000;
+export const MAX_RECORD_CHARS = 512 * KIB;
+export const MAX_ALL_RECORD_CHARS = 64 * MIB;
+export const MAX_RECORD_WRITES = 64;
+
 /** Reservations, and patterns of one: every new one is compared with all that are held. */
 export const MAX_RESERVATIONS = 1_000;
 export const MAX_PATTERNS = 32;

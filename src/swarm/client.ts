@@ -169,6 +169,11 @@ export class SwarmClient implements Swarm {
     return this.#request(REQUEST.readBlob, pack({ sha256 }), timeoutMs);
   }
 
+  /** Asks what a sibling answers at the other end, by its kind of request. */
+  ask(kind: number, body: Uint8Array, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<Uint8Array> {
+    return this.#request(kind, body, timeoutMs);
+  }
+
   /** Begins to hear `onNotice`, now and after every change of link. */
   async watch(timeoutMs = DEFAULT_TIMEOUT_MS): Promise<void> {
     await this.#linkWithin(timeoutMs);

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Node } from '../node/node.ts';
 import type { NodeListener, NodeStatus } from '../node/port.ts';
-import { SwarmError } from '../protocol/errors.ts';
+import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import type { Millis, NodeId } from '../protocol/ids.ts';
 import { type Configuration, members } from '../protocol/state.ts';
 import { encodeEnvelope } from '../tasks/codec.ts';
@@ -17,6 +17,7 @@ import { Auditor, type AuditorOptions } from './auditor.ts';
 import { BlobExchange, type BlobPeer } from './blob-exchange.ts';
 import type { BlobStore } from './blob-store.ts';
 import { ClaimKeeper } from './claim-keeper.ts';
+import type { Companion, CompanionFactory, CompanionHost, RequestHandler } from './companion.ts';
 import { Coordinator } from './coordinator.ts';
 import { publishEndpoint, withdrawEndpoint } from './endpoint.ts';
 import type { SwarmFolder } from './layout.ts';
@@ -46,6 +47,8 @@ export interface InstanceOptions {
   readonly name: NodeId;
   readonly addresses: AddressBook;
   readonly blobStore: BlobStore;
+  /** Siblings that work inside this instance; default: none. */
+  readonly companions?: readonly CompanionFactory[];
   /** Where another member keeps its contents; undefined while nobody knows where it is. */
   connect(memberId: string): BlobPeer | undefined;
   /** Budget of the swarm as it was founded. */
@@ -85,6 +88,7 @@ export class Instance {
   readonly #session: CommandSession;
   readonly #claims: ClaimKeeper | undefined;
   readonly #blobs: BlobExchange;
+  readonly #companions: readonly Companion[];
   #url = '';
   #node: Node<ApplyResult> | undefined;
   #leading = false;
@@ -110,6 +114,7 @@ export class Instance {
     const node = (): Node<ApplyResult> => this.#required();
     const desk = { ...options, instanceId: id, session: this.#session, blobs: this.#blobs, node };
     this.#worker = new Worker({ ...desk, openDesk: (task) => openDesk(desk, task) });
+    this.#companions = (options.companions ?? []).map((create) => create(this.#host()));
     if (options.capacity === 0) this.#claims = new ClaimKeeper({ ...desk, holder: id });
   }
 
@@ -117,13 +122,14 @@ export class Instance {
   readonly listener: NodeListener<ApplyResult> = {
     onApplied: (entry, applied) => {
       // Whoever votes from now on answers for what was stored before.
-      if (entry.kind === 'config') this.#fetchBlobs().catch(this.#options.onTrouble);
+      if (entry.kind === 'config') this.#onConfiguration();
       if (applied === undefined) return;
       this.#coordinator.onApplied(applied.events);
       this.#worker.onApplied(applied.events);
       this.#options.addresses.onApplied(applied.events);
       if (applied.events.some(({ type }) => type === 'level')) this.#announce();
       this.#noteNamed(applied.events);
+      for (const companion of this.#companions) companion.onApplied?.(entry.index, applied.events);
       this.watchers.onApplied(entry.index, applied.events);
     },
     onRoleChanged: (status) => {
@@ -138,6 +144,7 @@ export class Instance {
     onRestored: (index) => {
       this.#options.addresses.onRestored();
       this.#worker.onRestored();
+      for (const companion of this.#companions) companion.onRestored?.();
       this.watchers.onRestored(index);
     },
     onRemoved: () => {
@@ -151,18 +158,46 @@ export class Instance {
   #lead(): void {
     this.#coordinator.begin();
     this.#auditor.begin();
+    for (const companion of this.#companions) companion.begin?.();
   }
 
   #follow(): void {
     this.#coordinator.end();
     this.#auditor.end();
+    for (const companion of this.#companions) companion.end?.();
+  }
+
+  /** What the companions answer, by kind of request. */
+  get requests(): ReadonlyMap<number, RequestHandler> {
+    return new Map(this.#companions.flatMap(({ requests = new Map() }) => [...requests]));
+  }
+
+  #onConfiguration(): void {
+    this.#fetchBlobs().catch(this.#options.onTrouble);
+    for (const companion of this.#companions) companion.onConfiguration?.();
+  }
+
+  #host(): CompanionHost {
+    const { folder, id, machine, name, onTrouble, version } = this.#options;
+    return {
+      ...{ folder, id, machine, name, onTrouble, version },
+      status: () => this.status(),
+      execute: (command, options) => this.#session.execute(command, options),
+      readBarrier: async () => void (await settled((done) => this.#required().readBarrier(done))),
+      changeMembership: (changes) => settled((done) => this.#required().changeMembership(changes, done)),
+      transfer: (target) => settled((done) => this.#required().transfer(target, done)),
+      urlOf: (member) => this.#urlOf(member),
+    };
+  }
+
+  #urlOf(member: NodeId): string | undefined {
+    return member === this.#options.id ? this.#url : this.#options.addresses.find(member);
   }
 
   #auditing(configuration: () => Configuration): AuditorOptions {
-    const { addresses, folder, id, machine, onTrouble, verifyEveryMs, version } = this.#options;
+    const { folder, id, machine, onTrouble, verifyEveryMs, version } = this.#options;
     const how = { folder, version, timeoutMs: AUDIT_TIMEOUT_MS };
-    const urlOf = (member: NodeId): string | null =>
-      (member === id ? this.#url : addresses.find(member)) ?? null;
+    const urlOf = (member: NodeId): string | null => this.#urlOf(member) ?? null;
     return {
       self: id,
       machine,
@@ -189,6 +224,7 @@ export class Instance {
     publishEndpoint(folder, name, { url, pid: process.pid, host: hostname(), life, startedAt: Date.now() });
     this.#worker.join().catch(this.#options.onTrouble);
     this.#claims?.start();
+    for (const companion of this.#companions) companion.start?.();
     this.#announce();
     this.#sweep = setInterval(() => this.#tidyBlobs().catch(this.#options.onTrouble), SWEEP_INTERVAL_MS);
   }
@@ -231,6 +267,7 @@ export class Instance {
     noteRemoval(folder, name);
     clearInterval(this.#sweep);
     this.#claims?.stop();
+    await Promise.all(this.#companions.map((companion) => companion.stop?.()));
     // First the node: whatever the worker has to report would wait for a leader that does not come any more.
     await this.#required().stop('hand-over');
     await this.#worker.dismiss();
@@ -262,6 +299,7 @@ export class Instance {
     this.#claims?.stop();
     this.#follow();
     clearInterval(this.#sweep);
+    await Promise.all(this.#companions.map((companion) => companion.stop?.()));
     await this.#required().stop(manner);
     withdrawEndpoint(this.#options.folder, this.#options.name);
   }
@@ -290,6 +328,16 @@ export class Instance {
     if (this.#node === undefined) throw new SwarmError('NOT_RUNNING', `${this.#options.id} has not started`);
     return this.#node;
   }
+}
+
+/** What a node calls back with, as a promise. */
+function settled<T>(ask: (done: (outcome: Outcome<T>) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    ask((outcome) => {
+      if (outcome.ok) resolve(outcome.value);
+      else reject(outcome.error);
+    });
+  });
 }
 
 /** @throws SwarmError when the checkpoint was refused: some member is of a release that does not know it. */

@@ -15,6 +15,7 @@ export type Query =
   | { readonly kind: 'members' }
   | BriefQuery
   | { readonly kind: 'checkpoint'; readonly index: number }
+  | { readonly kind: 'records'; readonly namespace: string }
   | { readonly kind: 'log'; readonly from: number; readonly limit: number };
 
 /** What the log says at one index, as far as all nodes agree on it. */
@@ -56,6 +57,14 @@ export interface MemberJson {
   readonly url: string | null;
 }
 
+/** What a sibling keeps in the log: `version` is the log index of its last change, `at` the wall clock then. */
+interface RecordJson {
+  readonly key: string;
+  readonly value: string;
+  readonly version: number;
+  readonly at: number;
+}
+
 /** One entry of the replicated log in readable form. `at` and `command` are null for no-ops. */
 export interface LogLine {
   readonly index: number;
@@ -78,6 +87,8 @@ export interface Answers {
   readonly task: TaskDetail | null;
   readonly reservations: readonly ReservationJson[];
   readonly members: readonly MemberJson[];
+  /** Of one namespace, in the order in which they came to be. */
+  readonly records: readonly RecordJson[];
   readonly brief: Brief;
   /** What the node has come to at a checkpoint; null when it has no note of that index. */
   readonly checkpoint: CheckpointJson | null;

@@ -32,6 +32,7 @@ const schema = z.discriminatedUnion('kind', [
     since: z.int().min(0).nullable(),
   }),
   z.object({ kind: z.literal('checkpoint'), index: z.int().positive() }),
+  z.object({ kind: z.literal('records'), namespace: z.string() }),
   z.object({ kind: z.literal('log'), from: z.int().min(0), limit: z.int().min(0) }),
 ]);
 
@@ -72,6 +73,8 @@ export function answerOf(
     }
     case 'members':
       return [...machine.members.values()].map(({ id, name, url }) => ({ id, name, url: url ?? null }));
+    case 'records':
+      return recordsOf(machine, query.namespace);
     case 'brief':
       return briefOf(query, { machine, node, now: Date.now() });
     case 'log': {
@@ -79,6 +82,11 @@ export function answerOf(
       return { lines: fitting(entries, logLine), commitIndex: node.status().commitIndex };
     }
   }
+}
+
+function recordsOf(machine: TaskMachine, namespace: string): Answers['records'] {
+  const found = [...machine.records.values()].filter((stored) => stored.namespace === namespace);
+  return found.map(({ key, value, version, at }) => ({ key, value, version, at }));
 }
 
 function overviewOf(machine: TaskMachine): Overview {

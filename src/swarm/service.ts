@@ -9,6 +9,7 @@ import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { type ClientRequest, STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
 import type { ClientConnection, ClientHandlers } from '../transport/client-connection.ts';
 import type { BlobStore } from './blob-store.ts';
+import type { RequestHandler } from './companion.ts';
 import { inspect } from './inspection.ts';
 import { explained } from './level.ts';
 import { answerOf, parseQuery, taskPage } from './queries.ts';
@@ -30,6 +31,8 @@ export interface ServiceOptions {
   readonly snapshots: SnapshotStore;
   readonly blobs: BlobStore;
   readonly version: string;
+  /** What siblings answer, by kind of request. */
+  readonly requests: ReadonlyMap<number, RequestHandler>;
   /** The others hold something else than this node: it is to stop, and to stay down. */
   onQuarantined(why: string): void;
 }
@@ -116,8 +119,18 @@ export class Service {
       case REQUEST.readBlob:
         return told(readBlob(blobs, unpack(body)), answer);
       default:
-        throw new SwarmError('MALFORMED', `unknown kind of request ${kind}`);
+        return this.#askCompanion(connection, { kind, body }, answer);
     }
+  }
+
+  #askCompanion(
+    connection: ClientConnection,
+    { kind, body }: Pick<ClientRequest, 'kind' | 'body'>,
+    answer: Answer,
+  ): void {
+    const handle = this.#options.requests.get(kind);
+    if (handle === undefined) throw new SwarmError('MALFORMED', `unknown kind of request ${kind}`);
+    told(handle(body, connection), answer);
   }
 
   #query(query: WireQuery, answer: Answer): void {

@@ -1,6 +1,7 @@
 import { Packr } from 'msgpackr';
 import type { BlobName } from './blob-name.ts';
 import type * as command from './command.ts';
+import type * as member from './member-command.ts';
 import {
   binary,
   integer,
@@ -165,11 +166,17 @@ const BODIES: { readonly [Kind in command.TaskCommand['kind']]: Shape<BodyOf<Kin
     sessionId: text,
     lastIndex: positive,
   }),
-  enrol: record<command.EnrolCommand>({ kind: oneOf('enrol'), name: text }),
-  announce: record<command.AnnounceCommand>({ kind: oneOf('announce'), memberId: text, url: text }),
-  retire: record<command.RetireCommand>({ kind: oneOf('retire'), memberId: text }),
-  checkpoint: record<command.CheckpointCommand>({ kind: oneOf('checkpoint'), full: truth }),
-  'raise-level': record<command.RaiseLevelCommand>({ kind: oneOf('raise-level'), level: positive }),
+  enrol: record<member.EnrolCommand>({ kind: oneOf('enrol'), name: text }),
+  announce: record<member.AnnounceCommand>({ kind: oneOf('announce'), memberId: text, url: text }),
+  retire: record<member.RetireCommand>({ kind: oneOf('retire'), memberId: text }),
+  checkpoint: record<member.CheckpointCommand>({ kind: oneOf('checkpoint'), full: truth }),
+  record: record<member.RecordCommand>({
+    kind: oneOf('record'),
+    writes: list(
+      record<member.RecordWrite>({ namespace: text, key: text }, { value: text, expect: natural }),
+    ),
+  }),
+  'raise-level': record<member.RaiseLevelCommand>({ kind: oneOf('raise-level'), level: positive }),
 };
 
 type BodyOf<Kind extends command.TaskCommand['kind']> = Extract<command.TaskCommand, { readonly kind: Kind }>;

@@ -1,5 +1,13 @@
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { BlobName } from './blob-name.ts';
+import type {
+  AnnounceCommand,
+  CheckpointCommand,
+  EnrolCommand,
+  RaiseLevelCommand,
+  RecordCommand,
+  RetireCommand,
+} from './member-command.ts';
 import type { Usage, UsageLimits } from './usage.ts';
 
 /**
@@ -258,40 +266,6 @@ export interface SessionExpireCommand {
   readonly lastIndex: number;
 }
 
-/** Gives a newcomer an id that nobody had before and nobody gets again: its name and its place in the log. */
-export interface EnrolCommand {
-  readonly kind: 'enrol';
-  /** What people call it; several may be called so. */
-  readonly name: string;
-}
-
-/** Says where a member is to be found now. */
-export interface AnnounceCommand {
-  readonly kind: 'announce';
-  readonly memberId: string;
-  /** `ws://host:port` */
-  readonly url: string;
-}
-
-/** Strikes a member out of the book, and takes back what it worked on. */
-export interface RetireCommand {
-  readonly kind: 'retire';
-  readonly memberId: string;
-}
-
-/** Every member understands commands up to this level from now on. Proposed by the coordinator. */
-export interface RaiseLevelCommand {
-  readonly kind: 'raise-level';
-  readonly level: number;
-}
-
-/** Every replica notes what its state has come to here, so that they can be compared. */
-export interface CheckpointCommand {
-  readonly kind: 'checkpoint';
-  /** Keep the state as it is here until somebody has looked at all of it. */
-  readonly full: boolean;
-}
-
 export type TaskCommand =
   | SubmitCommand
   | AssignCommand
@@ -322,7 +296,8 @@ export type TaskCommand =
   | AnnounceCommand
   | RetireCommand
   | RaiseLevelCommand
-  | CheckpointCommand;
+  | CheckpointCommand
+  | RecordCommand;
 
 /** Makes a retried command recognisable. Thesis §6.3 */
 export interface SessionStamp {
@@ -384,6 +359,8 @@ export interface ResultValues {
   readonly retire: { readonly memberId: string };
   readonly 'raise-level': { readonly level: number };
   readonly checkpoint: { readonly index: number };
+  /** Of all that was written: the log index. */
+  readonly record: { readonly version: number };
 }
 
 export interface Refusal {

@@ -37,6 +37,13 @@ export type TaskEvent =
       readonly memberId: string;
       readonly change: 'enrolled' | 'announced' | 'retired';
     }
+  /** `version` undefined: it is gone. */
+  | {
+      readonly type: 'record';
+      readonly namespace: string;
+      readonly key: string;
+      readonly version: number | undefined;
+    }
   | { readonly type: 'level'; readonly level: number }
   | {
       readonly type: 'reservation';

@@ -13,6 +13,7 @@ import { register, unregister } from './instance.ts';
 import { expire, renew } from './lease.ts';
 import { approve, cancel, complete, fail, note, release, retry, start } from './lifecycle.ts';
 import { announce, enrol, isKnownAt, raiseLevel, retire } from './member.ts';
+import { writeRecords } from './records.ts';
 import { expireReservation, releaseReservation, reserve } from './reservation.ts';
 import { nextWakeUp, plan, readyTasks } from './scheduler.ts';
 import { admit, expireSession, openSession, recordAnswer } from './session.ts';
@@ -24,6 +25,7 @@ import {
   type Reservation,
   type Session,
   type Settings,
+  type StoredRecord,
 } from './state.ts';
 import { submit } from './submission.ts';
 import type { TaskRecord, TaskState } from './task.ts';
@@ -78,6 +80,11 @@ export class TaskMachine {
   /** Where nodes are to be found, as far as they have said so. */
   get members(): ReadonlyMap<string, Member> {
     return this.#state.members;
+  }
+
+  /** What siblings keep, by `namespace/key`. */
+  get records(): ReadonlyMap<string, StoredRecord> {
+    return this.#state.records;
   }
 
   /** What every member understands. */
@@ -267,6 +274,8 @@ function dispatch(change: Change, command: TaskCommand): TaskResult {
       return retire(change, command);
     case 'raise-level':
       return raiseLevel(change, command);
+    case 'record':
+      return writeRecords(change, command);
     case 'checkpoint':
       return accept({ index: change.index });
     default:

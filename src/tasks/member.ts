@@ -1,16 +1,10 @@
 import { SwarmError } from '../protocol/errors.ts';
 import { MAX_INSTANCES } from '../protocol/limits.ts';
 import { accept, type Change, dropInstance, refuse } from './change.ts';
-import type {
-  AnnounceCommand,
-  EnrolCommand,
-  RaiseLevelCommand,
-  RetireCommand,
-  TaskCommand,
-  TaskResult,
-  TaskSpec,
-} from './command.ts';
+import type { TaskCommand, TaskResult, TaskSpec } from './command.ts';
 import { takeBack } from './instance.ts';
+import type { AnnounceCommand, EnrolCommand, RaiseLevelCommand, RetireCommand } from './member-command.ts';
+import { RECORD_LEVEL } from './records.ts';
 import type { Member } from './state.ts';
 
 /** From here on members have ids and addresses in the log. */
@@ -27,12 +21,13 @@ const LEVELS: Partial<Record<TaskCommand['kind'], number>> = {
   checkpoint: ANNOUNCE_LEVEL,
   'save-turn': USAGE_LEVEL,
   progress: USAGE_LEVEL,
+  record: RECORD_LEVEL,
 };
 
 const BUDGET_FIELDS: readonly (keyof TaskSpec)[] = ['model', 'maxTurns', 'maxTokens', 'maxCostMicros'];
 
 /** What this release understands. */
-export const LATEST_LEVEL = 3;
+export const LATEST_LEVEL = RECORD_LEVEL;
 
 /**
  * False for a command that some member may not know yet: it is then no command to anybody, so that members of

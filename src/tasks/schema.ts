@@ -107,6 +107,13 @@ const attemptResult = {
 const memberName = z.string().regex(/^[A-Za-z0-9._-]{1,48}$/, '1 to 48 of the characters A-Z a-z 0-9 . _ -');
 const memberUrl = line.regex(/^wss?:\/\/[^\s/]+:\d{1,5}$/, 'an address as ws://host:port');
 
+const recordWrite = z.strictObject({
+  namespace: z.string().regex(/^[a-z-]{1,32}$/, '1 to 32 of the characters a-z -'),
+  key: z.string().regex(/^[A-Za-z0-9._:@-]{1,128}$/, '1 to 128 of the characters A-Z a-z 0-9 . _ : @ -'),
+  value: z.string().max(limits.MAX_RECORD_CHARS).exactOptional(),
+  expect: count.exactOptional(),
+});
+
 const taskCommand: z.ZodType<TaskCommand> = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('submit'),
@@ -207,6 +214,10 @@ const taskCommand: z.ZodType<TaskCommand> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('announce'), memberId: id, url: memberUrl }),
   z.strictObject({ kind: z.literal('retire'), memberId: id }),
   z.strictObject({ kind: z.literal('raise-level'), level: index.max(LATEST_LEVEL) }),
+  z.strictObject({
+    kind: z.literal('record'),
+    writes: z.array(recordWrite).min(1).max(limits.MAX_RECORD_WRITES),
+  }),
   z.strictObject({ kind: z.literal('checkpoint'), full: z.boolean().default(false) }),
 ]);
 

@@ -4,6 +4,7 @@ import { MAX_SNAPSHOT_PIECE_BYTES } from '../protocol/limits.ts';
 import type { ResultValues, TaskResult } from './command.ts';
 import { RunningHash } from './hash.ts';
 import { checkLevel } from './member.ts';
+import { keep } from './records.ts';
 import {
   emptyState,
   type Instance,
@@ -11,6 +12,7 @@ import {
   type Member,
   type Reservation,
   type Settings,
+  type StoredRecord,
 } from './state.ts';
 import type { TaskRecord } from './task.ts';
 import type { Usage } from './usage.ts';
@@ -35,7 +37,7 @@ interface Header {
   /** Absent before the log speaks of it, so that releases which do not make the same image. */
   readonly usage?: Usage;
   /** Items of each section. */
-  readonly counts: Readonly<Record<Section, number>>;
+  readonly counts: Readonly<Partial<Record<Section, number>>>;
 }
 
 interface SavedSession {
@@ -55,6 +57,8 @@ interface Sections {
   readonly closedSessions: string;
   readonly submissions: readonly [string, readonly string[]];
   readonly claims: readonly [string, ResultValues['claim']];
+  /** Not named at all while there is none: an older release does not know the section. */
+  readonly records: StoredRecord;
 }
 
 type Section = keyof Sections;
@@ -80,7 +84,7 @@ const packr = new Packr({
  * The first piece is a header; each further one is `[section, item, item…]` in MessagePack.
  */
 export function captureImage({ state, hash, appliedIndex }: MachineImage): Iterator<Uint8Array> {
-  const sections: { readonly [Name in Section]: readonly Sections[Name][] } = {
+  const sections: { readonly [Name in Section]?: readonly Sections[Name][] } = {
     members: [...state.members.values()],
     tasks: [...state.tasks.values()],
     instances: [...state.instances.values()],
@@ -91,6 +95,7 @@ export function captureImage({ state, hash, appliedIndex }: MachineImage): Itera
     closedSessions: [...state.closedSessions],
     submissions: [...state.submissions],
     claims: [...state.claims],
+    ...(state.records.size === 0 ? {} : { records: [...state.records.values()] }),
   };
   const counts = Object.fromEntries(
     Object.entries(sections).map(([name, items]) => [name, items.length]),
@@ -102,7 +107,7 @@ export function captureImage({ state, hash, appliedIndex }: MachineImage): Itera
 
 function* pieces(
   header: Header,
-  sections: Readonly<Record<Section, readonly unknown[]>>,
+  sections: Readonly<Partial<Record<Section, readonly unknown[]>>>,
 ): Generator<Uint8Array> {
   yield packr.pack(header);
   for (const [name, items] of Object.entries(sections)) {
@@ -193,6 +198,10 @@ export class ImageReader {
     closedSessions: (id) => this.#state.closedSessions.add(id),
     submissions: ([key, ids]) => this.#state.submissions.set(key, ids),
     claims: ([key, answer]) => this.#state.claims.set(key, answer),
+    records: (stored) => {
+      keep(this.#state, stored);
+      this.#state.recordChars += stored.value.length;
+    },
   };
 
   /** Not all at the end: a hundred thousand records would hold up everything else. */

@@ -36,6 +36,16 @@ export interface Member {
   readonly url: string | undefined;
 }
 
+/** A value that a sibling keeps; `at` is the wall clock of whoever wrote it. */
+export interface StoredRecord {
+  readonly namespace: string;
+  readonly key: string;
+  readonly value: string;
+  /** Log index of the command that wrote it. */
+  readonly version: number;
+  readonly at: number;
+}
+
 /** One client's answers, so that a command sent twice is applied once. Changed in place: only `session` touches it. */
 export interface Session {
   readonly id: string;
@@ -71,6 +81,10 @@ export interface MachineState {
   readonly submissions: Map<string, readonly string[]>;
   /** Answers of claims by claimant and request, oldest first. */
   readonly claims: Map<string, ResultValues['claim']>;
+  /** By `namespace/key`, in the order in which they came to be. */
+  readonly records: Map<string, StoredRecord>;
+  /** Characters of all their values. */
+  recordChars: number;
   readonly index: TaskIndex;
 }
 
@@ -92,6 +106,8 @@ export function emptyState(): MachineState {
     closedSessions: new Set(),
     submissions: new Map(),
     claims: new Map(),
+    records: new Map(),
+    recordChars: 0,
     index: new TaskIndex(tasks),
   };
 }
