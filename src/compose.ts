@@ -120,6 +120,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     identity: { ...said, nodeId: memberId, level: LATEST_LEVEL, nonce: life },
     host: roster.host ?? '127.0.0.1',
     port: member.port,
+    ...(member.advertised === undefined ? {} : { advertised: [member.advertised] }),
     resolve: async (peer) => addresses.find(peer),
     leastLevel: () => machine.level,
     random: Math.random,

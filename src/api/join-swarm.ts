@@ -22,6 +22,8 @@ export interface JoinSwarmOptions extends WorkOptions {
   readonly token?: string;
   /** Where the other members reach it; port 0 for any free one. Default: as before, at first loopback and any port. */
   readonly listen?: { readonly host: string; readonly port: number };
+  /** What the others are told instead, as `host` or `host:port`: behind NAT or in a container. Default: as before. */
+  readonly advertise?: string;
   /**
    * State folder, in which it keeps its data under its name, and by that comes back as the same member. Default:
    * `RAFT_MANAGER_DIR`, or `.raft-manager` of the current folder's project.
@@ -50,7 +52,8 @@ const NAME_PATTERN = /^[A-Za-z0-9._-]{1,48}$/;
  *   folder holds an instance of that name which belongs to another swarm; BAD_INPUT
  */
 export async function joinSwarm(options: JoinSwarmOptions = {}): Promise<JoinedInstance> {
-  const { agent = resolve(PACKAGE_AGENTS, 'raft-manager.md'), listen, nodes = [], onTrouble } = options;
+  const { agent = resolve(PACKAGE_AGENTS, 'raft-manager.md'), nodes = [], onTrouble } = options;
+  const { advertise, listen } = options;
   const definition = await loadAgentFile(resolve(agent));
   const name = options.name ?? idStem(definition.name).slice(0, 48);
   if (!NAME_PATTERN.test(name)) {
@@ -68,6 +71,7 @@ export async function joinSwarm(options: JoinSwarmOptions = {}): Promise<JoinedI
     project: locateProject(options.dir, process.env, process.cwd()),
     ...(token === undefined ? {} : { token }),
     ...(listen === undefined ? {} : { listen }),
+    ...(advertise === undefined ? {} : { advertised: advertise }),
   });
   const instance = await startNamed({ folder, name: name as NodeId, executor, onTrouble });
   const client = await SwarmClient.connect({ dir: folder.root, name: instance.id });

@@ -18,6 +18,7 @@ export interface FoundingOptions extends ExecutorOptions, BudgetOptions {
   readonly agents?: number;
   readonly agentFile?: readonly string[];
   readonly host?: string;
+  readonly advertise?: string;
   readonly port: number;
   readonly lease: number;
   /** In ms; 0: never. */
@@ -45,6 +46,10 @@ export function foundingOptions(): Option[] {
     new Option(
       '--host <address>',
       'address of this machine at which members elsewhere reach the instances (default: only this machine does)',
+    ),
+    new Option(
+      '--advertise <host[:port]>',
+      'what members elsewhere are told instead, behind NAT or in a container; the first of consecutive ports',
     ),
     new Option('--port <port>', 'first of consecutive ports; 0 for any free ones')
       .argParser(parseInteger(0, 65_535))
@@ -76,6 +81,7 @@ export async function planFromOptions(
     definitions,
     instances: options.agents ?? Math.max(DEFAULT_INSTANCES, definitions.length),
     ...(options.host === undefined ? {} : { host: options.host }),
+    ...(options.advertise === undefined ? {} : { advertised: options.advertise }),
     port: options.port,
     workspace: project.project,
     requireHooks: options.requireHooks === true,

@@ -72,6 +72,7 @@ interface Seen extends Place {
 
 interface Asker {
   readonly identity: Parameters<typeof openClientLink>[0]['identity'];
+  readonly from: string;
   readonly timeoutMs: number;
 }
 
@@ -86,7 +87,7 @@ export async function takeCensus(folder: SwarmFolder, version: string, timeoutMs
     nodeId: `census-${process.pid}` as NodeId,
     nonce: randomUUID(),
   };
-  const asker = { identity, timeoutMs };
+  const asker = { identity, from: roster.host ?? '', timeoutMs };
   const here = await Promise.all(placesHere(folder, roster).map((place) => lookAt(place, asker)));
   const leader = currentLeader(here);
   const configuration = leader?.configuration ?? latestConfiguration(here) ?? bootstrapConfiguration(roster);
@@ -214,9 +215,9 @@ function nodeJson({ id, agent, url, endpoint, quarantined, status }: Seen, view:
 }
 
 /** A node's own word; undefined when it does not answer. */
-async function ask(url: string, query: WireQuery, { identity, timeoutMs }: Asker): Promise<unknown> {
+async function ask(url: string, query: WireQuery, { identity, from, timeoutMs }: Asker): Promise<unknown> {
   try {
-    const link = await openClientLink({ url, identity });
+    const link = await openClientLink({ url, identity, from });
     const answer = await new Promise<unknown>((resolve) => {
       const late = setTimeout(() => resolve(undefined), timeoutMs);
       link.request(REQUEST.query, pack(query), (code, body) => {

@@ -57,6 +57,8 @@ export interface ClientOptions {
 interface Credentials {
   readonly clusterId: ClusterId;
   readonly token: string;
+  /** What the nodes of the folder listen on: they, and commands beside them, dial from there. */
+  readonly from: string;
 }
 
 /** A client outside the swarm's processes: talks to whichever node answers, and moves on when it dies. */
@@ -229,8 +231,8 @@ export class SwarmClient implements Swarm {
 
   async #dial(deadline: number): Promise<ClientLink> {
     const { folder, only, url: there, except } = this.#options;
-    const { nodes, seeds = [], clusterId } = loadRoster(folder);
-    const credentials = { clusterId: clusterId as ClusterId, token: loadToken(folder) };
+    const { nodes, seeds = [], clusterId, host = '' } = loadRoster(folder);
+    const credentials = { clusterId: clusterId as ClusterId, token: loadToken(folder), from: host };
     let lastWords = '';
     do {
       const silent = [...this.#silent];
@@ -267,10 +269,11 @@ export class SwarmClient implements Swarm {
     }
   }
 
-  async #open(url: string, { clusterId, token }: Credentials): Promise<ClientLink> {
+  async #open(url: string, { clusterId, token, from }: Credentials): Promise<ClientLink> {
     const { name, version, onNotice, onRelinked } = this.#options;
     const link = await openClientLink({
       url,
+      from,
       identity: { clusterId, token, version, nodeId: name as NodeId, nonce: randomUUID() },
       onPush: (body) => {
         const notice = unpack(body) as Notice;

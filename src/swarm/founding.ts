@@ -4,6 +4,7 @@ import { SwarmError } from '../protocol/errors.ts';
 import { MAX_LEASE_MS, MAX_LOCAL_INSTANCES, MIN_LEASE_MS } from '../protocol/limits.ts';
 import type { Standing } from '../protocol/state.ts';
 import { LATEST_LEVEL } from '../tasks/member.ts';
+import { advertisedAt } from './advertised.ts';
 import { newClusterId, type Roster, type RosterNode, voterCount } from './roster.ts';
 
 export interface FoundingPlan {
@@ -12,6 +13,8 @@ export interface FoundingPlan {
   readonly instances: number;
   /** What they listen on; default: loopback. */
   readonly host?: string;
+  /** What others are told instead, with the first of as many consecutive ports if those are others. */
+  readonly advertised?: string;
   /** First of as many consecutive ports; 0: any free ones. */
   readonly port: number;
   readonly workspace: string;
@@ -30,7 +33,7 @@ export interface FoundingPlan {
  * @throws SwarmError BAD_INPUT when the number of instances is out of range.
  */
 export function planSwarm(plan: FoundingPlan): Roster {
-  const { definitions, instances, port } = plan;
+  const { advertised: text, definitions, instances, port } = plan;
   if (!Number.isInteger(instances) || instances < 1 || instances > MAX_LOCAL_INSTANCES) {
     throw new SwarmError('BAD_INPUT', `--agents takes a whole number from 1 to ${MAX_LOCAL_INSTANCES}`);
   }
@@ -47,7 +50,9 @@ export function planSwarm(plan: FoundingPlan): Roster {
     const voter = at < voters;
     const nodePort = port === 0 ? 0 : port + at;
     const { name, source } = definition;
-    return { id, agent: name, agentFile: source.path, voter, port: nodePort, ...electionTraits(definition) };
+    const advertised = text === undefined ? {} : { advertised: advertisedAt(at, { text, instances }) };
+    const place = { port: nodePort, ...advertised };
+    return { id, agent: name, agentFile: source.path, voter, ...place, ...electionTraits(definition) };
   });
   return {
     format: 1,

@@ -20,6 +20,8 @@ export interface JoinPlan {
   readonly token?: string;
   /** Where it is to listen; absent: as before, at first on loopback and any free port. */
   readonly listen?: { readonly host: string; readonly port: number };
+  /** What the others are told instead: a host, with a port if it is another one; absent: as before. */
+  readonly advertised?: string;
   readonly voter: boolean;
   readonly requireHooks: boolean;
   /** Who does the work; what is absent stays as before, at first a shell does it. */
@@ -61,7 +63,7 @@ export async function prepareJoinedFolder(options: JoinedFolderOptions): Promise
  * @throws SwarmError NOT_RUNNING when no node answers; UNAUTHORIZED without a token.
  */
 async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Promise<void> {
-  const { name, definition, project, listen = LOOPBACK, voter, requireHooks } = options;
+  const { advertised, name, definition, project, listen = LOOPBACK, voter, requireHooks } = options;
   const seeds = options.seeds.length > 0 ? options.seeds : seedsOf(findSwarm(project));
   const swarm = await askSwarm(seeds);
   const beside = besideOf(project, swarm.clusterId);
@@ -82,6 +84,7 @@ async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Pr
         agentFile: definition.source.path,
         voter,
         port: listen.port,
+        ...(advertised === undefined ? {} : { advertised }),
         ...electionTraits(definition),
       },
     ],
@@ -100,7 +103,7 @@ async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Pr
  */
 async function refreshJoinedFolder(
   folder: SwarmFolder,
-  { definition, listen, name, project, requireHooks, seeds, token, voter, work }: JoinedFolderOptions,
+  { advertised, definition, listen, name, project, requireHooks, seeds, ...more }: JoinedFolderOptions,
 ): Promise<void> {
   const before = loadRoster(folder);
   if (seeds.length > 0) await checkSameSwarm(seeds, before.clusterId, name);
@@ -112,13 +115,14 @@ async function refreshJoinedFolder(
     ...electionTraits(definition),
     agent: definition.name,
     agentFile: definition.source.path,
-    voter,
+    voter: more.voter,
     port: listen?.port ?? node.port,
+    ...(advertised === undefined ? {} : { advertised }),
   }));
   const host = listen?.host ?? before.host ?? LOOPBACK.host;
   const where = { seeds: [...latest], host, ...(beside === undefined ? {} : { beside: beside.root }) };
-  updateRoster(folder, { ...before, ...work, nodes, requireHooks, ...where });
-  if (token !== undefined) updateToken(folder, token);
+  updateRoster(folder, { ...before, ...more.work, nodes, requireHooks, ...where });
+  if (more.token !== undefined) updateToken(folder, more.token);
 }
 
 /** Where nobody answers there is nothing to compare: it waits for the others as it would after any start. */

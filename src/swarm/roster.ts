@@ -24,6 +24,8 @@ const nodeSchema = z.strictObject({
   standing: z.enum(['eligible', 'last-resort', 'never']),
   /** 0: any free port. */
   port: z.int().min(0).max(65_535),
+  /** Host, and port if it is another one, that the others are told; default: what it listens on. */
+  advertised: z.string().exactOptional(),
 });
 
 const schema = z.strictObject({

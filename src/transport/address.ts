@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { SwarmError } from '../protocol/errors.ts';
 
 /** A server as others name it. */
@@ -27,13 +27,39 @@ export function addressesOf(
   const own = WILDCARDS.has(host) ? [] : [host];
   const [first, ...others] = [...advertised, ...own].map(addressOf);
   if (first !== undefined) return [first, ...others];
-  const message = `"${host}" means every address of this machine, and others cannot dial that; name one of its addresses`;
+  const message = `"${host}" means every address of this machine, and others cannot dial that; name one of its addresses, or what they dial instead (--advertise)`;
   throw new SwarmError('BAD_INPUT', message, { host });
 }
 
 /** As it stands in a URL and in a `Host` header; `listening` is the port for an address that names none. */
 export function authorityOf({ name, port }: Address, listening: number): string {
   return `${name}:${port ?? listening}`;
+}
+
+/** What a socket is bound to before it dials. */
+export interface Source {
+  readonly localAddress: string;
+  readonly family: 4 | 6;
+}
+
+/**
+ * A node that listens on one address dials from it, too: a machine with several is then known by one of them to
+ * firewalls and to its peers. Undefined: the system chooses, since `host` is a name or every address, or since nothing
+ * leads from loopback to `target` or back.
+ */
+export function sourceFor(host: string, target: URL): Source | undefined {
+  const family = isIP(host);
+  if (family === 0 || WILDCARDS.has(host)) return undefined;
+  const there = target.hostname.replace(/^\[|\]$/g, '');
+  if (isLoopback(host) !== isLoopback(there)) return undefined;
+  // A name is looked up among the addresses that can be reached from here.
+  if (isIP(there) !== 0 && isIP(there) !== family) return undefined;
+  return { localAddress: host, family: family === 4 ? 4 : 6 };
+}
+
+/** Names are none: what they mean is known only once they are looked up. */
+function isLoopback(host: string): boolean {
+  return host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 function addressOf(text: string): Address {

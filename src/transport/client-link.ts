@@ -12,6 +12,8 @@ export interface ClientLinkOptions {
   /** `ws://host:port` of any node. */
   readonly url: string;
   readonly identity: Identity;
+  /** The host that the asker's own node listens on, if it has one. */
+  readonly from?: string;
   onPush?(body: Uint8Array): void;
   /** Once, after every open request has heard `STATUS_LINK_CLOSED`. Not called before the link was open. */
   onClosed?(error: SwarmError): void;
@@ -43,7 +45,7 @@ const LAST_REQUEST_ID = 0xffff_ffff;
 export function openClientLink(options: ClientLinkOptions): Promise<ClientLink> {
   const expected = { kind: 'client', objection: () => undefined } as const;
   return new Promise((resolve, reject) => {
-    dial({ url: options.url, ours: options.identity, expected }, (outcome) => {
+    dial({ ...options, ours: options.identity, expected }, (outcome) => {
       if (outcome.ok) resolve(clientLink(outcome.value, options));
       else reject(outcome.error);
     });

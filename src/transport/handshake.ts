@@ -1,6 +1,7 @@
 import { type RawData, WebSocket } from 'ws';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import { HELLO_DEADLINE_MS, MAX_FRAME_BYTES } from '../protocol/limits.ts';
+import { sourceFor } from './address.ts';
 import { closeWith, errorOfClose } from './closing.ts';
 import {
   decodeHello,
@@ -36,6 +37,8 @@ export interface DialOptions {
   readonly url: string;
   readonly ours: Identity;
   readonly expected: Expected;
+  /** The host that the dialler listens on, if it does. */
+  readonly from?: string;
 }
 
 /**
@@ -45,7 +48,7 @@ export interface DialOptions {
  * Errors: those with which the other side refuses, `NOT_RUNNING` when nobody answers, `TIMEOUT`.
  */
 export function dial(
-  { url, ours, expected }: DialOptions,
+  { url, ours, expected, from = '' }: DialOptions,
   done: (outcome: Outcome<Greeted>) => void,
 ): () => void {
   const target = linkUrl(url, expected.kind);
@@ -56,6 +59,7 @@ export function dial(
   }
   const socket = new WebSocket(target, {
     ...SOCKET_OPTIONS,
+    ...sourceFor(from, target),
     // Masks protect proxies from scripts in browsers; here neither is between, and a zero mask is free.
     generateMask: (mask) => mask.fill(0),
   });

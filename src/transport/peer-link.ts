@@ -27,6 +27,8 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
 export interface PeerLinkOptions {
   readonly peer: NodeId;
   readonly ours: Identity;
+  /** What the own server listens on. */
+  readonly host: string;
   /** Asked before each attempt: a restarted peer has another port. `undefined`: not known yet. */
   readonly resolve: (peer: NodeId) => Promise<string | undefined>;
   /** The level of the log: a peer of a release that knows less could not follow it. */
@@ -134,7 +136,7 @@ export class PeerLink {
   }
 
   private connect(): void {
-    const { peer, ours, resolve, leastLevel } = this.options;
+    const { host, peer, ours, resolve, leastLevel } = this.options;
     const attempt: LinkState = { kind: 'resolving' };
     this.state = attempt;
     const objection = (id: NodeId): string | undefined =>
@@ -143,7 +145,7 @@ export class PeerLink {
       if (this.state !== attempt) return;
       if (url === undefined) return this.retryLater();
       const expected = { kind: 'peer', objection, leastLevel } as const;
-      const cancel = dial({ url, ours, expected }, (outcome) => {
+      const cancel = dial({ url, ours, expected, from: host }, (outcome) => {
         if (this.state.kind !== 'dialling' || this.state.cancel !== cancel) return;
         if (outcome.ok) return this.goUp(outcome.value);
         this.report(outcome.error);

@@ -11,6 +11,8 @@ import type { Transport, TransportListener } from './port.ts';
 
 export interface PeerNetworkOptions {
   readonly ours: Identity;
+  /** What the own server listens on. */
+  readonly host: string;
   readonly resolve: (peer: NodeId) => Promise<string | undefined>;
   readonly leastLevel: () => number;
   readonly random: () => number;

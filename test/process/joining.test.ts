@@ -138,6 +138,11 @@ test.each([
   { why: 'no such file', args: ['nowhere.md'], told: /nowhere\.md/ },
   { why: 'no address', args: ['extra.md', '--join', 'localhost'], told: /ws:\/\/localhost:7101/ },
   { why: 'no place to listen', args: ['extra.md', '--listen', 'here'], told: /host:port/ },
+  {
+    why: 'no host to tell',
+    args: ['extra.md', '--advertise', 'ws://here'],
+    told: /--advertise takes a host/,
+  },
   { why: 'no name', args: ['extra.md', '--name', 'a b'], told: /--name/ },
 ])('bad input: $why', async ({ args, told }) => {
   const project = openProject();

@@ -16,9 +16,14 @@ function agent(name: string, extra = ''): AgentDefinition {
 
 const CAPABLE = 'capabilities: [leader_election]\n';
 
-function plan(instances: number, definitions: readonly AgentDefinition[], port = 0) {
+function plan(
+  instances: number,
+  definitions: readonly AgentDefinition[],
+  port = 0,
+  reached: { readonly advertised?: string } = {},
+) {
   const rest = { name: 's', workspace: '/', requireHooks: false, leaseMs: 1_000 };
-  return planSwarm({ ...rest, definitions, instances, port });
+  return planSwarm({ ...rest, ...reached, definitions, instances, port });
 }
 
 describe('who belongs to a new swarm', () => {
@@ -49,6 +54,21 @@ describe('who belongs to a new swarm', () => {
   test('ports are consecutive, and must all exist', () => {
     expect(plan(3, [agent('a')], 7000).nodes.map(({ port }) => port)).toEqual([7000, 7001, 7002]);
     expect(() => plan(3, [agent('a')], 65_534)).toThrow(/no room for 3 consecutive ports/);
+  });
+
+  test.each([
+    { why: 'a name', advertised: 'Example.com', told: ['Example.com', 'Example.com'] },
+    { why: 'forwarded ports', advertised: '[fd00::2]:9000', told: ['[fd00::2]:9000', '[fd00::2]:9001'] },
+  ])('others are told $why', ({ advertised, told }) => {
+    const { nodes } = plan(2, [agent('a')], 7000, { advertised });
+    expect(nodes.map((node) => node.advertised)).toEqual(told);
+  });
+
+  test.each([
+    { why: 'no room for the ports', advertised: 'example.com:65535', message: /no room for 2 consecutive/ },
+    { why: 'no host', advertised: 'ws://example.com', message: /--advertise takes a host/ },
+  ])('what others are told: $why', ({ advertised, message }) => {
+    expect(() => plan(2, [agent('a')], 0, { advertised })).toThrow(message);
   });
 });
 

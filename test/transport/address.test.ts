@@ -4,10 +4,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { nodeId } from '../../src/protocol/ids.ts';
-import { addressesOf, authorityOf } from '../../src/transport/address.ts';
+import { addressesOf, authorityOf, sourceFor } from '../../src/transport/address.ts';
 import { openClientLink } from '../../src/transport/client-link.ts';
 import { createGuard } from '../../src/transport/http-guard.ts';
-import { TransportRecorder } from './recorder.ts';
+import { Recorder, TransportRecorder } from './recorder.ts';
 import { createWsLab, identityOf, type JoinOptions, type WsLab } from './ws-lab.ts';
 
 const A = nodeId('a');
@@ -56,6 +56,29 @@ describe('the addresses of a server', () => {
     { why: 'a port that there is not', host: '127.0.0.1', advertised: ['example.com:70000'] },
   ])('cannot be $why', ({ host, advertised = [] }) => {
     expect(() => addressesOf(host, advertised)).toThrow(expect.objectContaining({ code: 'BAD_INPUT' }));
+  });
+});
+
+describe('what a node dials from', () => {
+  test.each([
+    { why: 'from the address it listens on', host: '192.0.2.7', to: '198.51.100.1', from: '192.0.2.7' },
+    {
+      why: 'to a name that leads to such an address',
+      host: '192.0.2.7',
+      to: 'example.com',
+      from: '192.0.2.7',
+    },
+    { why: 'from one loopback address to another', host: '127.0.0.12', to: '127.0.0.1', from: '127.0.0.12' },
+    { why: 'in IPv6', host: 'fd00::2', to: '[fd00::3]', from: 'fd00::2' },
+    { why: 'it listens everywhere', host: '0.0.0.0', to: '198.51.100.1' },
+    { why: 'it does not listen', host: '', to: '198.51.100.1' },
+    { why: 'it listens on a name', host: 'n1.example.com', to: '198.51.100.1' },
+    { why: 'no way leads out of loopback', host: '127.0.0.1', to: '198.51.100.1' },
+    { why: 'a name may lead out of loopback', host: '127.0.0.1', to: 'localhost' },
+    { why: 'no way leads into loopback', host: '192.0.2.7', to: '127.0.0.1' },
+    { why: 'the other family', host: '192.0.2.7', to: '[fd00::3]' },
+  ])('$why', ({ host, to, from }) => {
+    expect(sourceFor(host, new URL(`ws://${to}:7100`))?.localAddress).toBe(from);
   });
 });
 
@@ -140,6 +163,17 @@ describe('nodes at other addresses', () => {
     await Promise.all([known.close(), unknown.close()]);
   });
 
+  test('dial from the address that they listen on, as peers and as clients', async () => {
+    const way = await forward();
+    const { server } = await lab.join(A, { advertised: [way.authority], onClient: acceptClients });
+    way.to(server.port);
+    await openClientLink({ url: server.url, identity: identityOf('someone'), from: '127.0.0.12' });
+    await start(B, A, { host: '127.0.0.13' });
+    await way.untilCalledFrom('127.0.0.13');
+    expect(way.callers).toEqual(['127.0.0.12', '127.0.0.13']);
+    await way.close();
+  });
+
   test('are told at once when they could not be reached at all', async () => {
     const everywhere = lab.join(A, { host: '0.0.0.0' });
     await expect(everywhere).rejects.toMatchObject({ code: 'BAD_INPUT' });
@@ -150,7 +184,9 @@ describe('nodes at other addresses', () => {
 async function forward() {
   let target = 0;
   const sockets = new Set<Socket>();
+  const callers = new Recorder<string>();
   const proxy = createServer((socket) => {
+    callers.add(socket.remoteAddress ?? '');
     const onward = connect(target, '127.0.0.1');
     for (const end of [socket, onward]) {
       sockets.add(end);
@@ -164,6 +200,8 @@ async function forward() {
   const { port } = proxy.address() as AddressInfo;
   return {
     authority: `127.0.0.1:${port}`,
+    callers: callers.items,
+    untilCalledFrom: (address: string) => callers.until((items) => items.includes(address)),
     to: (other: number): void => {
       target = other;
     },

@@ -16,6 +16,7 @@ async function pausesAfter(refusal: SwarmError, count: number): Promise<readonly
   const attempts: number[] = [];
   const link = new PeerLink({
     peer: nodeId('b'),
+    host: '127.0.0.1',
     ours: identityOf('a'),
     resolve: async () => {
       attempts.push(Date.now());
@@ -43,6 +44,7 @@ function linkToNowhere(random: number) {
   const attempts: number[] = [];
   const link = new PeerLink({
     peer: nodeId('b'),
+    host: '127.0.0.1',
     ours: identityOf('a'),
     resolve: async () => {
       attempts.push(Date.now());

@@ -6,6 +6,7 @@ export interface AgentOptions extends PlaceOptions, ExecutorOptions {
   readonly name?: string;
   readonly tokenFile?: string;
   readonly listen?: string;
+  readonly advertise?: string;
   readonly voter?: true;
   readonly requireHooks?: true;
   readonly json?: true;

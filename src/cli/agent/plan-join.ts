@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { AgentDefinition } from '../../agents/definition.ts';
 import { SwarmError } from '../../protocol/errors.ts';
 import type { NodeId } from '../../protocol/ids.ts';
+import { parseAdvertised } from '../../swarm/advertised.ts';
 import { idStem } from '../../swarm/founding.ts';
 import type { JoinPlan } from '../../swarm/joined-folder.ts';
 import type { AgentOptions } from './agent-options.ts';
@@ -30,6 +31,7 @@ export function planJoin(definition: AgentDefinition, options: AgentOptions): Jo
     name: name as NodeId,
     seeds,
     ...(options.listen === undefined ? {} : { listen: listenOf(options.listen) }),
+    ...(options.advertise === undefined ? {} : { advertised: advertisedOf(options.advertise) }),
     voter: options.voter === true,
     requireHooks: options.requireHooks === true,
     work: workOf(options),
@@ -51,6 +53,11 @@ function listenOf(text: string): { readonly host: string; readonly port: number 
     throw new SwarmError('BAD_INPUT', `--listen takes host:port, such as 127.0.0.1:7200, not ${text}`);
   }
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+function advertisedOf(text: string): string {
+  parseAdvertised(text);
+  return text;
 }
 
 function tokenOf({ tokenFile }: AgentOptions): string | undefined {

@@ -48,7 +48,7 @@ export async function executeRestore(file: string, options: RestoreOptions): Pro
 /** The instances as they were, for another swarm, on this machine. */
 async function rosterHere(roster: Roster, workspace: string, files: readonly string[]): Promise<Roster> {
   const given = await Promise.all(files.map((file) => loadAgentFile(resolve(file))));
-  const nodes = roster.nodes.map((node) => {
+  const nodes = roster.nodes.map(({ advertised, ...node }) => {
     const definition = given.find(({ name }) => name === node.agent);
     const agentFile = definition?.source.path ?? node.agentFile;
     if (existsSync(agentFile)) return { ...node, agentFile };

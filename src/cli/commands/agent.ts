@@ -27,6 +27,12 @@ export function agentCommand(): Command {
         'where the other members reach it; port 0 for any free one (default: as before, at first 127.0.0.1:0)',
       ),
     )
+    .addOption(
+      new Option(
+        '--advertise <host[:port]>',
+        'what the other members are told instead, behind NAT or in a container (default: as before, at first what it listens on)',
+      ),
+    )
     .addOption(new Option('--voter', 'let it vote as soon as it has caught up'))
     .addOption(new Option('--require-hooks', 'refuse to work without the hooks of the agent file'))
     .addOption(jsonOption())
@@ -39,7 +45,8 @@ it; "raft-manager members remove" takes it out of the swarm for good.
 
 Examples:
   raft-manager agent .claude/agents/builder.md
-  raft-manager agent builder.md --join ws://example.com:7101 --listen 192.0.2.7:7200 --token-file token`,
+  raft-manager agent builder.md --join ws://example.com:7101 --listen 192.0.2.7:7200 --token-file token
+  raft-manager agent builder.md --join ws://example.com:7101 --listen 0.0.0.0:7200 --advertise host-b.example.com:30200`,
     )
     .action(async (file: string, options: AgentOptions) => {
       const { executeAgent } = await import('../agent/execute-agent.ts');

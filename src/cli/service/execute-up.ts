@@ -26,7 +26,7 @@ import { announce, CENSUS_TIMEOUT_MS, superviseHere, type Word } from './supervi
 /** Founding options that a swarm which exists already cannot take any more. */
 const FOUNDING = [
   ...['agents', 'agentFile', 'executor', 'model', 'maxTurns', 'budgetUsd', 'budgetTokens'],
-  ...['host', 'port', 'lease', 'verifyEvery', 'requireHooks'],
+  ...['host', 'advertise', 'port', 'lease', 'verifyEvery', 'requireHooks'],
 ];
 
 export async function executeUp(options: UpOptions, isGiven: (name: string) => boolean): Promise<void> {
