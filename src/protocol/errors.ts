@@ -54,6 +54,7 @@ export type ErrorCode =
   | 'UNKNOWN_NODE'
   | 'UNAUTHORIZED'
   | 'MALFORMED'
+  | 'OUT_OF_SEQUENCE'
   // People's input
   | 'BAD_INPUT'
   | 'ALREADY_RUNNING'

@@ -194,11 +194,63 @@ export const MAX_HELLO_BYTES = 4 * KIB;
 /** From the TCP connection to an accepted hello; a healthy loopback peer takes a few milliseconds. */
 export const HELLO_DEADLINE_MS = 5_000;
 
-/** Links that have not shown a hello yet, at one time: all that a stranger can hold open. */
-export const MAX_PENDING_HELLOS = 128;
+/**
+ * Connections without a good hello yet, at one time: all that strangers can hold open, some 20 KiB each. Beyond it those
+ * that have waited longest give way. Fifty instances that start at once need 49 of them on each port, for milliseconds.
+ */
+export const MAX_UNGREETED = 512;
+/** The same of one address elsewhere. On loopback only the bound above counts: the address is everybody's. */
+export const MAX_UNGREETED_PER_ADDRESS = 64;
 
 /** Clients of one node: every agent, terminal and dashboard of a large swarm. */
 export const MAX_CLIENT_LINKS = 1_024;
+
+/** Peers, clients and strangers of one port: what is over it is not even accepted. */
+export const MAX_CONNECTIONS = 4_096;
+/** The same of one address elsewhere: a host with 50 instances has 50 links to a node, and its people's clients. */
+export const MAX_CONNECTIONS_PER_ADDRESS = 256;
+
+/**
+ * Requests and upgrades of one address elsewhere: at once, and a second after that. A host whose 50 instances come up
+ * at once dials a node that is down six times each in the first second, then once a second.
+ */
+export const MAX_VISIT_BURST = 500;
+export const MAX_VISITS_PER_SECOND = 100;
+
+/**
+ * The same on loopback, which all instances, hooks, commands and dashboards of a machine share: 50 instances that
+ * start at once make 300 attempts at a port, 50 sessions with a hook every tenth of a second 500 a second. Beyond it
+ * the only aim is that refusing costs less than serving.
+ */
+export const MAX_LOOPBACK_VISIT_BURST = 5_000;
+export const MAX_LOOPBACK_VISITS_PER_SECOND = 1_000;
+
+/**
+ * Hellos of one address elsewhere that were refused for what they were (no secret, a wrong one, nothing at all): at
+ * once, and a second after that. Somebody who copied the wrong token is told twenty times; a guesser gets nowhere.
+ */
+export const MAX_REFUSED_HELLO_BURST = 20;
+export const MAX_REFUSED_HELLOS_PER_SECOND = 0.2;
+
+/** Addresses of which it is remembered how much they asked; the one silent longest is forgotten. */
+export const MAX_REMEMBERED_ADDRESSES = 4_096;
+
+/**
+ * A member that sends what no node sends is cut off, and from the second time on kept out for so long; doubled with each
+ * time, and forgotten when it has behaved for ten minutes.
+ */
+export const FIRST_BAN_MS = 1_000;
+export const MAX_BAN_MS = 60_000;
+export const BAN_FORGOTTEN_AFTER_MS = 600_000;
+
+/**
+ * How far one message may lift the term, and how often one member may in a minute. An election takes tens of
+ * milliseconds at least and needs a majority's pre-vote. Without a bound one lie would use up all terms there are.
+ */
+export const MAX_TERM_JUMP = 10 ** 9;
+export const MAX_TERM_RAISES_PER_MINUTE = 120;
+/** Messages of terms that are over, of one member in a minute: what waits in its sockets after a pause is less. */
+export const MAX_STALE_MESSAGES_PER_MINUTE = 20_000;
 
 /** A ping on every link; three without an answer and the link is dead, though TCP would wait for minutes. */
 export const KEEP_ALIVE_INTERVAL_MS = 10_000;

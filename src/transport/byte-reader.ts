@@ -1,9 +1,11 @@
 import { NO_DATA } from '../protocol/entry.ts';
-import { type Outcome, SwarmError } from '../protocol/errors.ts';
+import { type ErrorCode, type Outcome, SwarmError } from '../protocol/errors.ts';
 
 const TWO_POW_32 = 0x1_0000_0000;
 /** High words at and above this stand for numbers over 2^53 - 1. */
 const UNSAFE_HIGH_WORD = 0x20_0000;
+
+const FAULTS: ReadonlySet<ErrorCode> = new Set(['MALFORMED', 'OUT_OF_SEQUENCE']);
 
 /**
  * Reads bytes that somebody else chose. Each method throws `MALFORMED` rather than read past the end;
@@ -70,6 +72,15 @@ export class ByteReader {
     return count;
   }
 
+  /** The number of the frame, which must be the one that was to come. Throws `OUT_OF_SEQUENCE`. */
+  number(expected: number): void {
+    const number = this.u64();
+    if (number === expected) return;
+    const where = Math.abs(number - expected) < 2 ** 32 ? `${number - expected} off` : 'of another link';
+    const message = `a frame came out of order: its number is ${where}`;
+    throw new SwarmError('OUT_OF_SEQUENCE', message, { offset: number - expected });
+  }
+
   malformed(what: string): SwarmError {
     return new SwarmError('MALFORMED', `malformed frame at byte ${this.offset}: ${what}`, {
       offset: this.offset,
@@ -84,13 +95,13 @@ export class ByteReader {
   }
 }
 
-/** Runs `read` over `bytes`: what it made of them, or its `MALFORMED`. */
+/** Runs `read` over `bytes`: what it made of them, or its `MALFORMED` or `OUT_OF_SEQUENCE`. */
 export function readAll<T>(bytes: Uint8Array, read: (reader: ByteReader) => T): Outcome<T> {
   try {
     return { ok: true, value: read(new ByteReader(bytes)) };
   } catch (error) {
     // Anything else is a bug of ours, and hiding it as the peer's fault would keep it alive.
-    if (error instanceof SwarmError && error.code === 'MALFORMED') return { ok: false, error };
+    if (error instanceof SwarmError && FAULTS.has(error.code)) return { ok: false, error };
     throw error;
   }
 }

@@ -2,6 +2,7 @@ import type { Outcome } from '../protocol/errors.ts';
 import { invariant } from '../protocol/invariant.ts';
 import { type ByteReader, readAll } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { SEQUENCE_BYTES } from './sequence.ts';
 
 /** Bodies are opaque here: the layer above says what a kind means and how its body is encoded. */
 export interface ClientRequest {
@@ -31,8 +32,8 @@ export const STATUS_LINK_CLOSED = 2;
 export const RECORD_HEADER_BYTES = 4 + 1 + 4;
 
 /** One frame of all that a client asks in one turn. */
-export function encodeRequests(requests: readonly ClientRequest[]): Buffer {
-  const writer = new ByteWriter(framedSize(requests));
+export function encodeRequests(requests: readonly ClientRequest[], number?: number): Buffer {
+  const writer = frameOf(requests, number);
   for (const { requestId, kind, body } of requests) {
     invariant(requestId !== PUSH_ID, 'request id 0 is for pushes');
     writer.u32(requestId);
@@ -43,8 +44,8 @@ export function encodeRequests(requests: readonly ClientRequest[]): Buffer {
 }
 
 /** One frame of all that a server answers and pushes to one client in one turn. */
-export function encodeResponses(responses: readonly ClientResponse[]): Buffer {
-  const writer = new ByteWriter(framedSize(responses));
+export function encodeResponses(responses: readonly ClientResponse[], number?: number): Buffer {
+  const writer = frameOf(responses, number);
   for (const { requestId, status, body } of responses) {
     writer.u32(requestId);
     writer.u8(status);
@@ -53,17 +54,22 @@ export function encodeResponses(responses: readonly ClientResponse[]): Buffer {
   return writer.finish();
 }
 
-/** Bodies are views of `bytes`. Errors: `MALFORMED`. */
-export function decodeRequests(bytes: Uint8Array): Outcome<readonly ClientRequest[]> {
-  return readAll(bytes, (reader) => readRecords(reader, readRequest));
+/** Bodies are views of `bytes`. Errors: `MALFORMED`; `OUT_OF_SEQUENCE` when number `expected` was to come. */
+export function decodeRequests(bytes: Uint8Array, expected?: number): Outcome<readonly ClientRequest[]> {
+  return readAll(bytes, (reader) => readRecords(reader, readRequest, expected));
 }
 
-/** Bodies are views of `bytes`. Errors: `MALFORMED`. */
-export function decodeResponses(bytes: Uint8Array): Outcome<readonly ClientResponse[]> {
-  return readAll(bytes, (reader) => readRecords(reader, readResponse));
+/** Bodies are views of `bytes`. Errors: `MALFORMED`; `OUT_OF_SEQUENCE` when number `expected` was to come. */
+export function decodeResponses(bytes: Uint8Array, expected?: number): Outcome<readonly ClientResponse[]> {
+  return readAll(bytes, (reader) => readRecords(reader, readResponse, expected));
 }
 
-function readRecords<T>(reader: ByteReader, readRecord: (reader: ByteReader) => T): readonly T[] {
+function readRecords<T>(
+  reader: ByteReader,
+  readRecord: (reader: ByteReader) => T,
+  expected: number | undefined,
+): readonly T[] {
+  if (expected !== undefined) reader.number(expected);
   const records: T[] = [];
   while (reader.remaining > 0) records.push(readRecord(reader));
   return records;
@@ -80,6 +86,13 @@ function readResponse(reader: ByteReader): ClientResponse {
   const status = reader.u8();
   if (status > STATUS_ERROR) throw reader.malformed(`unknown status ${status}`);
   return { requestId, status, body: reader.block() };
+}
+
+/** A frame to be filled; `number`: of the frame, where the link numbers them. */
+function frameOf(records: readonly { readonly body: Uint8Array }[], number: number | undefined): ByteWriter {
+  const writer = new ByteWriter(framedSize(records) + (number === undefined ? 0 : SEQUENCE_BYTES));
+  if (number !== undefined) writer.u64(number);
+  return writer;
 }
 
 function framedSize(records: readonly { readonly body: Uint8Array }[]): number {

@@ -1,9 +1,18 @@
 import type { RawData } from 'ws';
 import { SwarmError } from '../protocol/errors.ts';
-import { type ClientRequest, decodeRequests, encodeResponses, PUSH_ID, STATUS_OK } from './client-codec.ts';
+import {
+  type ClientRequest,
+  type ClientResponse,
+  decodeRequests,
+  encodeResponses,
+  PUSH_ID,
+  STATUS_OK,
+} from './client-codec.ts';
 import { closeWith } from './closing.ts';
+import { type FrameFault, faultOf } from './frame-fault.ts';
 import { asBytes, type Greeted } from './handshake.ts';
 import { createOutbox } from './outbox.ts';
+import { take } from './sequence.ts';
 
 /** One client of this node, as the layer above sees it. */
 export interface ClientConnection {
@@ -33,16 +42,19 @@ export interface ClientConnectionOptions {
   /** Called at once, before any request is read. */
   readonly onClient: (connection: ClientConnection) => ClientHandlers;
   readonly onTrouble: (error: SwarmError) => void;
+  /** It sent what no client sends; its link is closed. */
+  readonly onFault: (fault: FrameFault, error: SwarmError) => void;
 }
 
 const STOPPING = new SwarmError('STOPPED', 'this node has closed the link');
 
 /** Serves one greeted client until its link closes. */
-export function serveClient({ link, maxBufferedBytes, onClient, onTrouble }: ClientConnectionOptions): void {
-  const { socket, hello } = link;
+export function serveClient(options: ClientConnectionOptions): void {
+  const { link, maxBufferedBytes, onClient, onFault, onTrouble } = options;
+  const { socket, hello, sequences } = link;
   const outbox = createOutbox({
     socket,
-    encode: encodeResponses,
+    encode: (responses: readonly ClientResponse[]) => encodeResponses(responses, take(sequences?.outgoing)),
     maxBufferedBytes,
     onOverflow() {
       const message = `client ${hello.nodeId} reads too slowly; its link is closed`;
@@ -61,9 +73,10 @@ export function serveClient({ link, maxBufferedBytes, onClient, onTrouble }: Cli
     },
   });
   const onMessage = (data: RawData): void => {
-    const requests = decodeRequests(asBytes(data));
+    const requests = decodeRequests(asBytes(data), take(sequences?.incoming));
     if (requests.ok) return handlers.onRequests(requests.value);
     onTrouble(requests.error);
+    onFault(faultOf(requests.error), requests.error);
     socket.off('message', onMessage);
     closeWith(socket, requests.error);
   };

@@ -2,11 +2,18 @@ import type { RawData } from 'ws';
 import { NO_DATA } from '../protocol/entry.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import { MAX_LINK_BUFFERED_BYTES } from '../protocol/limits.ts';
-import { decodeResponses, encodeRequests, PUSH_ID, STATUS_LINK_CLOSED } from './client-codec.ts';
+import {
+  type ClientRequest,
+  decodeResponses,
+  encodeRequests,
+  PUSH_ID,
+  STATUS_LINK_CLOSED,
+} from './client-codec.ts';
 import { closeWith, errorOfClose } from './closing.ts';
 import { asBytes, dial, type Greeted } from './handshake.ts';
 import type { Identity } from './hello.ts';
 import { createOutbox } from './outbox.ts';
+import { take } from './sequence.ts';
 
 export interface ClientLinkOptions {
   /** `ws://host:port` of any node. */
@@ -52,13 +59,16 @@ export function openClientLink(options: ClientLinkOptions): Promise<ClientLink> 
   });
 }
 
-function clientLink({ socket, hello }: Greeted, { onPush, onClosed }: ClientLinkOptions): ClientLink {
+function clientLink(
+  { socket, hello, sequences }: Greeted,
+  { onPush, onClosed }: ClientLinkOptions,
+): ClientLink {
   const waiting = new Map<number, ResponseCallback>();
   let lastId = 0;
   let failure: SwarmError | undefined;
   const outbox = createOutbox({
     socket,
-    encode: encodeRequests,
+    encode: (requests: readonly ClientRequest[]) => encodeRequests(requests, take(sequences?.outgoing)),
     maxBufferedBytes: MAX_LINK_BUFFERED_BYTES,
     onOverflow() {
       failure = new SwarmError('LIMIT_EXCEEDED', `${hello.nodeId} does not read what it is asked`);
@@ -72,7 +82,7 @@ function clientLink({ socket, hello }: Greeted, { onPush, onClosed }: ClientLink
     return lastId;
   };
   const onMessage = (data: RawData): void => {
-    const responses = decodeResponses(asBytes(data));
+    const responses = decodeResponses(asBytes(data), take(sequences?.incoming));
     if (!responses.ok) {
       failure = responses.error;
       socket.off('message', onMessage);

@@ -12,6 +12,7 @@ const CLOSE_CODES: Partial<Record<ErrorCode, number>> = {
   BUSY: 4007,
   LIMIT_EXCEEDED: 4008,
   STOPPED: 4009,
+  OUT_OF_SEQUENCE: 4010,
 };
 
 const OTHER_CLOSE_CODE = 4000;

@@ -13,17 +13,22 @@ export interface LinkEnds {
 }
 
 /**
- * The trust boundary: bytes of a peer become messages, or one `MALFORMED` that says where.
+ * The trust boundary: bytes of a peer become messages, or one `MALFORMED` that says where; or `OUT_OF_SEQUENCE`, when
+ * another frame than number `expected` of the link was to come.
  *
  * Never throws and never allocates more than a small multiple of `bytes`. Entry data and commands
  * are views of `bytes`, which must not be reused by the caller.
  */
-export function decodeMessages(bytes: Uint8Array, ends: LinkEnds): Outcome<readonly Message[]> {
+export function decodeMessages(
+  bytes: Uint8Array,
+  ends: LinkEnds,
+  expected?: number,
+): Outcome<readonly Message[]> {
   return readAll(bytes, (reader) => {
     const format = reader.u8();
-    if (format !== layout.FRAME_FORMAT) {
-      throw reader.malformed(`frame format ${format}, expected ${layout.FRAME_FORMAT}`);
-    }
+    const right = expected === undefined ? layout.FRAME_FORMAT : layout.NUMBERED_FRAME_FORMAT;
+    if (format !== right) throw reader.malformed(`frame format ${format}, expected ${right}`);
+    if (expected !== undefined) reader.number(expected);
     const messages: Message[] = [];
     while (reader.remaining > 0) messages.push(readMessage(reader, ends));
     return messages;

@@ -11,13 +11,14 @@ const U64 = 8;
 
 /**
  * One frame for all of `messages`, in one allocation. Sender and receiver are not in it: the link
- * says who they are, and a peer cannot speak for another.
+ * says who they are, and a peer cannot speak for another. `number`: of the frame, where the link numbers them.
  */
-export function encodeMessages(messages: readonly Message[]): Buffer {
-  let size = layout.FRAME_HEADER_BYTES;
+export function encodeMessages(messages: readonly Message[], number?: number): Buffer {
+  let size = layout.FRAME_HEADER_BYTES + (number === undefined ? 0 : U64);
   for (const message of messages) size += messageSize(message);
   const writer = new ByteWriter(size);
-  writer.u8(layout.FRAME_FORMAT);
+  writer.u8(number === undefined ? layout.FRAME_FORMAT : layout.NUMBERED_FRAME_FORMAT);
+  if (number !== undefined) writer.u64(number);
   for (const message of messages) writeMessage(writer, message);
   return writer.finish();
 }

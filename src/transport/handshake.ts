@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type RawData, WebSocket } from 'ws';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import { HELLO_DEADLINE_MS, MAX_FRAME_BYTES } from '../protocol/limits.ts';
@@ -13,6 +14,7 @@ import {
   refusalOf,
 } from './hello.ts';
 import { keepAlive } from './keep-alive.ts';
+import { NUMBERED_SINCE, SEQUENCE_BYTES, type Sequences, sequencesOf } from './sequence.ts';
 
 /** A frame arrives in one piece from our own sender; proxies may split it, strangers may not drip it. */
 const MAX_FRAGMENTS = 64;
@@ -20,7 +22,7 @@ const MAX_FRAGMENTS = 64;
 /** Options of both ends. Compression costs more than loopback saves, and its memory is unbounded. */
 export const SOCKET_OPTIONS = {
   perMessageDeflate: false,
-  maxPayload: MAX_FRAME_BYTES,
+  maxPayload: MAX_FRAME_BYTES + SEQUENCE_BYTES,
   maxFragments: MAX_FRAGMENTS,
 } as const;
 
@@ -30,6 +32,8 @@ export const LINK_PATHS = { peer: '/raft', client: '/client' } as const;
 export interface Greeted {
   readonly socket: WebSocket;
   readonly hello: Hello;
+  /** Undefined where the other end is of a release that does not number its frames. */
+  readonly sequences: Sequences | undefined;
 }
 
 export interface DialOptions {
@@ -63,6 +67,7 @@ export function dial(
     // Masks protect proxies from scripts in browsers; here neither is between, and a zero mask is free.
     generateMask: (mask) => mask.fill(0),
   });
+  const link = randomUUID();
   let failure: SwarmError | undefined;
   socket.on('error', (error) => {
     failure ??= new SwarmError('NOT_RUNNING', `nobody answers at ${url}: ${error.message}`, { url });
@@ -71,11 +76,12 @@ export function dial(
     failure ??= errorOfStatus(response.statusCode ?? 0, url);
     socket.terminate();
   });
-  socket.on('open', () => socket.send(encodeHello(ours, expected.kind)));
+  socket.on('open', () => socket.send(encodeHello(ours, expected.kind, link)));
   awaitHello(socket, { ours, expected }, (outcome) => {
-    if (outcome.ok) keepAlive(socket);
-    if (outcome.ok) done({ ok: true, value: { socket, hello: outcome.value } });
-    else done({ ok: false, error: failure ?? outcome.error });
+    if (!outcome.ok) return done({ ok: false, error: failure ?? outcome.error });
+    keepAlive(socket);
+    const hello = outcome.value;
+    done({ ok: true, value: { socket, hello, sequences: numbering(hello, link, 'dialler') } });
   });
   return () => {
     failure ??= new SwarmError('STOPPED', 'the link was given up');
@@ -93,10 +99,24 @@ export function greet(
   socket.on('error', () => undefined);
   awaitHello(socket, { ours, expected }, (outcome) => {
     if (!outcome.ok) return done(outcome);
-    socket.send(encodeHello(ours, expected.kind));
+    const link = randomUUID();
+    const hello = outcome.value;
+    socket.send(encodeHello(ours, expected.kind, link));
     keepAlive(socket);
-    done({ ok: true, value: { socket, hello: outcome.value } });
+    done({ ok: true, value: { socket, hello, sequences: numbering(hello, link, 'listener') } });
   });
+}
+
+/** `ours`: the nonce that we said. */
+function numbering(
+  { protocol, link: theirs }: Hello,
+  ours: string,
+  end: 'dialler' | 'listener',
+): Sequences | undefined {
+  if (protocol < NUMBERED_SINCE || theirs === undefined) return undefined;
+  const nonces =
+    end === 'dialler' ? { dialler: ours, listener: theirs } : { dialler: theirs, listener: ours };
+  return sequencesOf(nonces, end);
 }
 
 /**

@@ -3,6 +3,7 @@ import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import { type ClusterId, isId, type NodeId } from '../protocol/ids.ts';
 import { MAX_HELLO_BYTES } from '../protocol/limits.ts';
 import { highestCommon, PROTOCOLS, type ProtocolRange, rangeText } from './protocol.ts';
+import { NUMBERED_SINCE } from './sequence.ts';
 
 export type LinkKind = 'peer' | 'client';
 
@@ -44,6 +45,7 @@ function readWords({
   version,
   level = 1,
   nonce,
+  link,
 }: Words): Omit<Hello, 'protocol'> | WordName {
   if (kind !== 'peer' && kind !== 'client') return 'kind';
   if (!isText(clusterId, 1, 128)) return 'clusterId';
@@ -52,8 +54,9 @@ function readWords({
   if (!isText(version, 0, 64)) return 'version';
   if (!isCount(level)) return 'level';
   if (!isText(nonce, 1, 64)) return 'nonce';
+  if (link !== undefined && !isText(link, 1, 64)) return 'link';
   const ids = { clusterId: clusterId as ClusterId, nodeId: nodeId as NodeId };
-  return { kind, ...ids, token, version, level, nonce };
+  return { kind, ...ids, token, version, level, nonce, ...(link === undefined ? {} : { link }) };
 }
 
 type Words = Readonly<Record<string, unknown>>;
@@ -73,14 +76,19 @@ export interface Hello extends Omit<Identity, 'protocols'> {
   readonly level: number;
   /** What the link speaks from here on: the highest version that both ends know. */
   readonly protocol: number;
+  /** Drawn for this link alone: where the numbers of its frames begin depends on it. */
+  readonly link?: string;
 }
 
+/** `link`: drawn for this link alone; whoever does not number frames says none, and speaks an older protocol. */
 export function encodeHello(
   { protocols = PROTOCOLS, clusterId, nodeId, token, version, level, nonce }: Identity,
   kind: LinkKind,
+  link?: string,
 ): string {
-  const versions = { protocol: protocols.min, protocolMax: protocols.max };
-  return JSON.stringify({ ...versions, kind, clusterId, nodeId, token, version, level, nonce });
+  const protocolMax = link === undefined ? Math.min(protocols.max, NUMBERED_SINCE - 1) : protocols.max;
+  const versions = { protocol: protocols.min, protocolMax };
+  return JSON.stringify({ ...versions, kind, clusterId, nodeId, token, version, level, nonce, link });
 }
 
 /**
@@ -97,6 +105,7 @@ export function decodeHello(bytes: Uint8Array, spoken: ProtocolRange = PROTOCOLS
   if (protocol === undefined) return wrongProtocol(protocols, spoken);
   const hello = readWords(words);
   if (typeof hello === 'string') return malformed(`hello: ${hello} is wrong`);
+  if (protocol >= NUMBERED_SINCE && hello.link === undefined) return malformed('hello: link is missing');
   return { ok: true, value: { ...hello, protocol } };
 }
 

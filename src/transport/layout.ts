@@ -9,6 +9,8 @@ import type { Standing } from '../protocol/state.ts';
 
 /** First byte of every frame between peers. */
 export const FRAME_FORMAT = 1;
+/** The same with its number behind it. */
+export const NUMBERED_FRAME_FORMAT = 2;
 
 export const APPEND_REQUEST = 1;
 export const APPEND_ACCEPTED = 2;

@@ -8,6 +8,7 @@ import { encodeMessages } from './codec-encode.ts';
 import { arrange } from './departure.ts';
 import { dial, type Greeted } from './handshake.ts';
 import type { Hello, Identity } from './hello.ts';
+import { type Sequence, take } from './sequence.ts';
 
 const FIRST_BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 1_000;
@@ -54,6 +55,7 @@ interface UpState {
   readonly kind: 'up';
   readonly socket: WebSocket;
   readonly hello: Hello;
+  readonly outgoing: Sequence | undefined;
   readonly since: number;
   /** The last piece of a snapshot is not with the kernel yet. */
   bulk: 'sent' | 'waiting';
@@ -120,10 +122,11 @@ export class PeerLink {
   /** `onSent`: the kernel has all of it, or the link is gone. */
   private sendFrame(messages: readonly Message[], onSent?: () => void): void {
     if (this.state.kind !== 'up') return;
-    const { socket } = this.state;
-    const frame = encodeMessages(messages);
+    const { socket, outgoing } = this.state;
+    const frame = encodeMessages(messages, outgoing?.next);
     if (frame.length > MAX_FRAME_BYTES) return this.sendHalves(messages, frame.length);
     if (socket.bufferedAmount + frame.length > this.options.maxBufferedBytes) return this.dropSlow(socket);
+    take(outgoing);
     socket.send(frame, onSent);
   }
 
@@ -159,8 +162,9 @@ export class PeerLink {
     });
   }
 
-  private goUp({ socket, hello }: Greeted): void {
-    this.state = { kind: 'up', socket, hello, since: performance.now(), bulk: 'sent' };
+  private goUp({ socket, hello, sequences }: Greeted): void {
+    const outgoing = sequences?.outgoing;
+    this.state = { kind: 'up', socket, hello, outgoing, since: performance.now(), bulk: 'sent' };
     // The other half of the pair is the peer's own link; nothing is said against the stream.
     socket.once('message', () =>
       closeWith(socket, new SwarmError('MALFORMED', 'only the dialler sends here')),

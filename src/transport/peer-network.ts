@@ -2,12 +2,13 @@ import type { RawData, WebSocket } from 'ws';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
+import type { Ballot, Misconduct } from '../protocol/misconduct.ts';
 import { closeWith } from './closing.ts';
-import { decodeMessages } from './codec-decode.ts';
 import { asBytes, type Greeted } from './handshake.ts';
 import type { Identity } from './hello.ts';
 import { PeerLink } from './peer-link.ts';
 import type { Transport, TransportListener } from './port.ts';
+import { createScreening, type Screening } from './screening.ts';
 
 export interface PeerNetworkOptions {
   readonly ours: Identity;
@@ -18,6 +19,8 @@ export interface PeerNetworkOptions {
   readonly random: () => number;
   readonly maxBufferedBytes: number;
   readonly onTrouble: (error: SwarmError) => void;
+  readonly onMisconduct: (misconduct: Misconduct) => void;
+  readonly onBallot: (ballot: Ballot) => void;
 }
 
 /** The peers' side of one node: a socket each way per peer, and what both say about the pair. */
@@ -29,6 +32,7 @@ export interface PeerNetwork {
   isPeer(id: NodeId): boolean;
   /** The level that the peer said in its hello; undefined while there is no link. */
   levelOf(peer: NodeId): number | undefined;
+  readonly banOf: Screening['banOf'];
   /** Takes over the link that a peer has dialled. */
   accept(link: Greeted): void;
 }
@@ -47,7 +51,8 @@ const REPLACED = new SwarmError('STOPPED', 'replaced by a newer link of the same
 const STOPPING = new SwarmError('STOPPED', 'this node is stopping');
 
 export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
-  const { ours, onTrouble } = options;
+  const { ours } = options;
+  const screening = createScreening({ ...options, self: ours.nodeId });
   const pairs = new Map<NodeId, Pair>();
   let listener: TransportListener | undefined;
 
@@ -79,13 +84,12 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
     await outboundGone;
   };
 
-  const receive = (from: NodeId, socket: WebSocket, data: Uint8Array): void => {
+  const receive = (from: NodeId, { socket, sequences }: Greeted, data: Uint8Array): void => {
     // A link that was replaced or closed may still deliver what was in its buffer.
     if (pairs.get(from)?.inbound !== socket) return;
-    const decoded = decodeMessages(data, { from, to: ours.nodeId });
-    if (decoded.ok) return listener?.onMessages(from, decoded.value);
-    onTrouble(decoded.error);
-    closeWith(socket, decoded.error);
+    const read = screening.read(from, data, sequences?.incoming);
+    if (read.ok) return listener?.onMessages(from, read.value);
+    closeWith(socket, read.error);
     inboundGone(from, socket);
   };
   const inboundGone = (peer: NodeId, socket: WebSocket): void => {
@@ -101,8 +105,10 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
       return listener !== undefined;
     },
     isPeer: (id) => pairs.has(id) || (listener?.onStranger?.(id) === true && pairs.has(id)),
+    banOf: screening.banOf,
     levelOf: (peer) => pairs.get(peer)?.level,
-    accept({ socket, hello }) {
+    accept(link) {
+      const { socket, hello } = link;
       const peer = hello.nodeId;
       const pair = pairs.get(peer);
       invariant(pair !== undefined, 'a greeted peer is one that isPeer has let in');
@@ -113,7 +119,7 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
         closeWith(old, REPLACED);
         closed(peer, pair);
       }
-      socket.on('message', (data: RawData) => receive(peer, socket, asBytes(data)));
+      socket.on('message', (data: RawData) => receive(peer, link, asBytes(data)));
       socket.on('close', () => inboundGone(peer, socket));
       pair.outbound.poke(hello.nonce);
       // The outbound half never broke, but what the peer sent us meanwhile may be lost.

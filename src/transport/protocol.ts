@@ -11,7 +11,7 @@ export interface ProtocolRange {
  * Those of this release. `max` rises with the first message or field that the release before cannot read, and `min` at
  * most to the `max` of the release before: neighbours always overlap, so a swarm can be upgraded node by node.
  */
-export const PROTOCOLS: ProtocolRange = { min: 1, max: 3 };
+export const PROTOCOLS: ProtocolRange = { min: 1, max: 4 };
 
 /** The version at which each message appeared; 1 where nothing is said. */
 const SINCE: Partial<Record<Message['type'], number>> = {

@@ -1,15 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { SwarmError } from '../protocol/errors.ts';
+import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
-import { MAX_CLIENT_LINKS, MAX_HELLO_BYTES, MAX_PENDING_HELLOS } from '../protocol/limits.ts';
+import { MAX_CLIENT_LINKS, MAX_HELLO_BYTES } from '../protocol/limits.ts';
+import type { Misconduct } from '../protocol/misconduct.ts';
+import type { AddressLimits } from './address-limits.ts';
 import { type ClientConnection, type ClientHandlers, serveClient } from './client-connection.ts';
 import { closeWith } from './closing.ts';
+import type { Doorstep } from './doorstep.ts';
 import { type Greeted, greet, LINK_PATHS, SOCKET_OPTIONS } from './handshake.ts';
 import type { Expected, Identity, LinkKind } from './hello.ts';
+import { refuse } from './http-answer.ts';
 import type { Guard } from './http-guard.ts';
 import type { PeerNetwork } from './peer-network.ts';
+import { remoteAddressOf } from './remote-address.ts';
 
 export interface ReceptionOptions {
   readonly identity: Identity;
@@ -19,7 +24,10 @@ export interface ReceptionOptions {
   readonly leastLevel: () => number;
   readonly maxBufferedBytes: number;
   readonly onClient: (connection: ClientConnection) => ClientHandlers;
+  readonly doorstep: Doorstep;
+  readonly limits: AddressLimits;
   readonly onTrouble: (error: SwarmError) => void;
+  readonly onMisconduct: (misconduct: Misconduct) => void;
 }
 
 /** Lets links in: checks the door, hears the hello, hands the link to the peers or to the clients. */
@@ -31,17 +39,27 @@ export interface Reception {
 
 /** A hello and the header of its frame. */
 const MAX_BYTES_BEFORE_HELLO = MAX_HELLO_BYTES + 16;
+/** What is refused with these comes from somebody who does not belong here. */
+const STRANGERS: ReadonlySet<ErrorCode> = new Set(['MALFORMED', 'TIMEOUT', 'UNAUTHORIZED', 'WRONG_CLUSTER']);
+
+/** A link that has not said hello. */
+interface Arrival {
+  readonly connection: IncomingMessage['socket'];
+  /** Its first frame has come: it may send more. */
+  readonly release: () => void;
+}
+
 const STOPPING = new SwarmError('STOPPED', 'this node is stopping');
 const FULL = new SwarmError('BUSY', 'this node serves as many clients as it can; try another one');
 
 export function createReception(options: ReceptionOptions): Reception {
-  const { identity, guard, network, onTrouble } = options;
+  const { identity, guard, network, doorstep, limits, onTrouble, onMisconduct } = options;
   const sockets = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true, clientTracking: false });
   const strangers = new Set<WebSocket>();
   const clients = new Set<WebSocket>();
   const objectionTo = (id: NodeId): string | undefined => {
     if (!network.isUp) return `${identity.nodeId} is starting, or stopping`;
-    if (network.isPeer(id)) return undefined;
+    if (network.isPeer(id)) return network.banOf(id);
     return `${identity.nodeId} knows no member ${id}: it was removed, or has not joined yet`;
   };
   const expectations: Readonly<Record<LinkKind, Expected>> = {
@@ -50,7 +68,7 @@ export function createReception(options: ReceptionOptions): Reception {
   };
   let isOpen = true;
 
-  const admitClient = (link: Greeted): void => {
+  const admitClient = (link: Greeted, from: string | undefined): void => {
     const { socket } = link;
     if (clients.size >= MAX_CLIENT_LINKS) {
       closeWith(socket, FULL);
@@ -58,33 +76,55 @@ export function createReception(options: ReceptionOptions): Reception {
     }
     clients.add(socket);
     socket.once('close', () => clients.delete(socket));
-    serveClient({ ...options, link });
+    const { nodeId } = link.hello;
+    const subject = `address ${remoteAddressOf(from)}`;
+    serveClient({
+      ...options,
+      link,
+      onFault: (fault, { message }) =>
+        onMisconduct({ kind: fault, subject, detail: `client ${nodeId}: ${message}` }),
+    });
   };
   /** That somebody comes while this node starts or stops is no trouble: they come again. */
   const tell = (error: SwarmError): void => {
     if (network.isUp) onTrouble(error);
   };
-  const meet = (socket: WebSocket, kind: LinkKind, release: () => void): void => {
+  /** Who knows the secret and is refused all the same is no stranger. */
+  const noteRefusal = (error: SwarmError, from: string | undefined): void => {
+    tell(error);
+    if (!STRANGERS.has(error.code)) return;
+    const address = remoteAddressOf(from);
+    limits.noteRefusal(address);
+    onMisconduct({ kind: 'refused-hello', subject: `address ${address}`, detail: error.message });
+  };
+  const meet = (socket: WebSocket, kind: LinkKind, { connection, release }: Arrival): void => {
     strangers.add(socket);
+    // Afterwards it may be gone, and with it the address.
+    const { remoteAddress, remotePort } = connection;
     greet(socket, { ours: identity, expected: expectations[kind] }, (outcome) => {
       release();
       strangers.delete(socket);
-      if (!outcome.ok) tell(outcome.error);
-      else if (kind === 'peer') network.accept(outcome.value);
-      else admitClient(outcome.value);
+      if (!outcome.ok) return noteRefusal(outcome.error, remoteAddress);
+      doorstep.greeted({ remoteAddress, remotePort });
+      if (kind === 'peer') network.accept(outcome.value);
+      else admitClient(outcome.value, remoteAddress);
     });
   };
+  sockets.on('wsClientError', (error, socket) => refuse(socket, 400, error.message));
 
   return {
     upgrade(request, socket, head) {
+      const tooMany = limits.visit(remoteAddressOf(request.socket.remoteAddress));
+      if (tooMany !== undefined) return refuse(socket, 503, tooMany);
       const verdict = guard(request);
       if (verdict.kind === 'refused') return refuse(socket, 403, verdict.reason);
       const kind = kindOf(verdict.path);
       if (kind === undefined) return refuse(socket, 404, 'there are /raft and /client');
-      if (!isOpen || strangers.size >= MAX_PENDING_HELLOS)
-        return refuse(socket, 503, 'no room for another link now');
+      if (!isOpen) return refuse(socket, 503, 'this node is stopping');
       const release = boundBytes(socket, MAX_BYTES_BEFORE_HELLO);
-      sockets.handleUpgrade(request, socket, head, (link) => meet(link, kind, release));
+      sockets.handleUpgrade(request, socket, head, (link) =>
+        meet(link, kind, { connection: request.socket, release }),
+      );
     },
     async close() {
       isOpen = false;
@@ -110,13 +150,4 @@ function boundBytes(socket: Duplex, limit: number): () => void {
   };
   socket.on('data', onData);
   return () => socket.off('data', onData);
-}
-
-const STATUS_TEXTS = { 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' } as const;
-
-function refuse(socket: Duplex, status: keyof typeof STATUS_TEXTS, reason: string): void {
-  // The other side may have gone already; there is nobody left to tell.
-  socket.on('error', () => socket.destroy());
-  const head = `HTTP/1.1 ${status} ${STATUS_TEXTS[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\n`;
-  socket.end(`${head}Content-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`, () => socket.destroy());
 }

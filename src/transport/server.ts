@@ -1,15 +1,20 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
-import { MAX_LINK_BUFFERED_BYTES } from '../protocol/limits.ts';
+import { MAX_CONNECTIONS, MAX_LINK_BUFFERED_BYTES } from '../protocol/limits.ts';
+import type { Ballot, Misconduct } from '../protocol/misconduct.ts';
 import { addressesOf, authorityOf } from './address.ts';
+import { createAddressLimits } from './address-limits.ts';
 import type { ClientConnection, ClientHandlers } from './client-connection.ts';
+import { createDoorstep } from './doorstep.ts';
 import type { Identity } from './hello.ts';
-import { createGuard, type Guard } from './http-guard.ts';
+import { answerRequests } from './http-answer.ts';
+import { createGuard } from './http-guard.ts';
 import { createPeerNetwork } from './peer-network.ts';
 import type { Transport } from './port.ts';
 import { createReception } from './reception.ts';
+import { remoteAddressOf } from './remote-address.ts';
 import { withoutRepeats } from './trouble.ts';
 
 export interface TransportServerOptions {
@@ -35,6 +40,10 @@ export interface TransportServerOptions {
   readonly health: () => Readonly<Record<string, unknown>>;
   /** Refused strangers, malformed frames, failed attempts: for the log of the operator. The same once a minute. */
   readonly onTrouble: (error: SwarmError) => void;
+  /** What nobody does who keeps to the protocol; each time it happens. */
+  readonly onMisconduct?: (misconduct: Misconduct) => void;
+  /** Whom the peers vote for, as far as it is seen here. */
+  readonly onBallot?: (ballot: Ballot) => void;
   /** Default `MAX_LINK_BUFFERED_BYTES`. */
   readonly maxBufferedBytes?: number;
 }
@@ -55,8 +64,6 @@ const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const TIMEOUT_CHECK_INTERVAL_MS = 2_500;
 const MAX_HEADER_BYTES = 8 * 1024;
-/** Peers, clients and plain requests together; what is over it is not even accepted. */
-const MAX_CONNECTIONS = 2_048;
 
 /**
  * Opens the one port of a process: `/raft` for peers, `/client` for clients, `GET /health`.
@@ -65,7 +72,7 @@ const MAX_CONNECTIONS = 2_048;
  */
 export async function openTransportServer(options: TransportServerOptions): Promise<TransportServer> {
   const { identity, host, advertised = [], maxBufferedBytes = MAX_LINK_BUFFERED_BYTES } = options;
-  const { leastLevel = () => 1 } = options;
+  const { leastLevel = () => 1, onBallot = () => undefined, onMisconduct = () => undefined } = options;
   const onTrouble = withoutRepeats(options.onTrouble, () => performance.now());
   const addresses = addressesOf(host, advertised);
   const http = createServer({
@@ -77,12 +84,22 @@ export async function openTransportServer(options: TransportServerOptions): Prom
   http.maxConnections = MAX_CONNECTIONS;
   const port = await listen(http, options);
 
-  const guard = createGuard(addresses, port);
-  const network = createPeerNetwork({ ...options, ours: identity, leastLevel, maxBufferedBytes, onTrouble });
-  const reception = createReception({ ...options, leastLevel, guard, network, maxBufferedBytes, onTrouble });
-  http.on('request', (request, response) =>
-    answerRequest({ request, response, guard, health: options.health }),
-  );
+  const guard = createGuard({ addresses, port });
+  const flood = (detail: string) => (address: string) =>
+    onMisconduct({ kind: 'flood', subject: `address ${address}`, detail });
+  const limits = createAddressLimits({
+    now: () => performance.now(),
+    onFlood: flood('more requests than one address may make'),
+  });
+  const doorstep = createDoorstep(flood('more connections than one address may have'));
+  const watched = { leastLevel, maxBufferedBytes, onBallot, onMisconduct, onTrouble };
+  const network = createPeerNetwork({ ...options, ...watched, ours: identity });
+  const reception = createReception({ ...options, ...watched, guard, network, doorstep, limits });
+  http.on('connection', doorstep.admit);
+  answerRequests(http, {
+    ...{ guard, health: options.health },
+    visit: ({ socket }) => limits.visit(remoteAddressOf(socket.remoteAddress)),
+  });
   http.on('upgrade', reception.upgrade);
   http.on('error', (cause) =>
     onTrouble(new SwarmError('NOT_RUNNING', `the port has failed: ${cause.message}`)),
@@ -126,29 +143,4 @@ function listenError(
     return new SwarmError('PORT_IN_USE', message, { host, port });
   }
   return new SwarmError('BAD_INPUT', `cannot listen on ${host}:${port}: ${cause.message}`, { host, port });
-}
-
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly guard: Guard;
-  readonly health: () => Readonly<Record<string, unknown>>;
-}
-
-function answerRequest({ request, response, guard, health }: Exchange): void {
-  const verdict = guard(request);
-  if (verdict.kind === 'refused') return sendJson(response, 403, { error: verdict.reason });
-  if (request.method !== 'GET' && request.method !== 'HEAD')
-    return sendJson(response, 405, { error: 'GET only' });
-  if (verdict.path === '/health') return sendJson(response, 200, health());
-  sendJson(response, 404, { error: 'there is /health' });
-}
-
-function sendJson(response: ServerResponse, status: number, body: Readonly<Record<string, unknown>>): void {
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-  });
-  response.end(`${JSON.stringify(body)}\n`);
 }

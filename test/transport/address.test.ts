@@ -83,7 +83,10 @@ describe('what a node dials from', () => {
 });
 
 describe('the guard of a server', () => {
-  const guard = createGuard(addressesOf('0.0.0.0', ['n1.example.com', 'example.com:9000']), 7100);
+  const guard = createGuard({
+    addresses: addressesOf('0.0.0.0', ['n1.example.com', 'example.com:9000', '2001:db8::7']),
+    port: 7100,
+  });
   const asks = (headers: IncomingMessage['headers']) =>
     guard({ headers, url: '/raft' } as IncomingMessage).kind;
 
@@ -97,15 +100,38 @@ describe('the guard of a server', () => {
     { why: 'a name below an advertised one', host: 'x.n1.example.com:7100', verdict: 'refused' },
     { why: 'no port', host: 'n1.example.com', verdict: 'refused' },
     { why: 'nothing', host: '', verdict: 'refused' },
+    { why: 'an advertised name, shouted', host: 'N1.Example.COM:7100', verdict: 'welcome' },
+    { why: 'IPv6', host: '[2001:db8::7]:7100', verdict: 'welcome' },
+    { why: 'IPv6 at length', host: '[2001:0db8:0:0:0:0:0:7]:7100', verdict: 'welcome' },
+    { why: 'loopback in IPv6 at length', host: '[0:0:0:0:0:0:0:1]:7100', verdict: 'welcome' },
+    { why: 'loopback inside IPv6', host: '[::ffff:127.0.0.1]:7100', verdict: 'refused' },
+    { why: 'another IPv6', host: '[2001:db8::8]:7100', verdict: 'refused' },
+    { why: 'IPv6 that is none', host: '[2001:db8::7::1]:7100', verdict: 'refused' },
+    { why: 'something in brackets', host: '[localhost]:7100', verdict: 'refused' },
+    { why: 'a name and a password', host: 'me:secret@n1.example.com:7100', verdict: 'refused' },
+    { why: 'a name with a dot behind it', host: 'n1.example.com.:7100', verdict: 'refused' },
+    { why: 'two names', host: 'n1.example.com:7100,evil.example', verdict: 'refused' },
   ])('$why: $verdict', ({ host, verdict }) => {
     expect(asks({ host })).toBe(verdict);
   });
 
   test('knows that clients leave out port 80', () => {
-    const onDefaultPort = createGuard(addressesOf('0.0.0.0', ['example.com']), 80);
+    const onDefaultPort = createGuard({ addresses: addressesOf('0.0.0.0', ['example.com']), port: 80 });
     for (const host of ['example.com', 'example.com:80', 'localhost']) {
       expect(onDefaultPort({ headers: { host }, url: '/' } as IncomingMessage).kind).toBe('welcome');
     }
+  });
+
+  test('knows that clients leave out port 443 where it speaks TLS', () => {
+    const addresses = addressesOf('0.0.0.0', ['example.com']);
+    const guardOf = (port: number, scheme: 'http' | 'https') => createGuard({ addresses, port, scheme });
+    const verdict = (port: number, scheme: 'http' | 'https') =>
+      guardOf(port, scheme)({ headers: { host: 'example.com' }, url: '/' } as IncomingMessage).kind;
+    expect([verdict(443, 'https'), verdict(443, 'http'), verdict(80, 'https')]).toEqual([
+      'welcome',
+      'refused',
+      'refused',
+    ]);
   });
 
   test('lets no browser in under whatever name', () => {

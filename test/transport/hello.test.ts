@@ -20,10 +20,10 @@ const wellFormed = { protocol: PROTOCOLS.min, kind: 'peer', ...THEIRS };
 
 describe('a hello', () => {
   test('comes back as it was sent', () => {
-    const bytes = Buffer.from(encodeHello(THEIRS, 'peer'));
+    const bytes = Buffer.from(encodeHello(THEIRS, 'peer', 'link-1'));
     expect(decodeHello(bytes)).toStrictEqual({
       ok: true,
-      value: { ...THEIRS, kind: 'peer', level: 3, protocol: PROTOCOLS.max },
+      value: { ...THEIRS, kind: 'peer', level: 3, protocol: PROTOCOLS.max, link: 'link-1' },
     });
   });
 
@@ -38,10 +38,17 @@ describe('a hello', () => {
   });
 
   test('is read by the first release, which knows one number', () => {
-    expect(JSON.parse(encodeHello({ ...THEIRS, protocols: { min: 1, max: 7 } }, 'peer'))).toMatchObject({
+    expect(
+      JSON.parse(encodeHello({ ...THEIRS, protocols: { min: 1, max: 7 } }, 'peer', 'link-1')),
+    ).toMatchObject({
       protocol: 1,
       protocolMax: 7,
     });
+  });
+
+  test('without a nonce for the link speaks the last protocol that did not number frames', () => {
+    const { protocolMax, link } = JSON.parse(encodeHello(THEIRS, 'peer'));
+    expect({ protocolMax, link }).toEqual({ protocolMax: 3, link: undefined });
   });
 
   const only = (protocol: number): object => ({ protocol });
@@ -74,6 +81,7 @@ describe('a hello', () => {
   test.each([
     { why: 'nothing', bytes: Buffer.of(), code: 'MALFORMED' },
     { why: 'no JSON', bytes: Buffer.from('hello'), code: 'MALFORMED' },
+    { why: 'numbers, but no nonce', bytes: encode({ ...wellFormed, protocolMax: 4 }), code: 'MALFORMED' },
     { why: 'JSON, but no object', bytes: encode([1]), code: 'MALFORMED' },
     { why: 'another protocol', bytes: encode({ ...wellFormed, protocol: 99 }), code: 'WRONG_PROTOCOL' },
     {

@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { get, request } from 'node:http';
+import { get, type IncomingHttpHeaders, request } from 'node:http';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { nodeId } from '../../src/protocol/ids.ts';
 import { MAX_FRAME_BYTES } from '../../src/protocol/limits.ts';
+import { SEQUENCE_BYTES } from '../../src/transport/sequence.ts';
 import { TransportRecorder } from './recorder.ts';
 import { greetAs } from './stranger.ts';
 import { createWsLab, identityOf, type WsLab } from './ws-lab.ts';
@@ -26,7 +28,45 @@ interface Asked {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-function ask({ port, ...rest }: Asked): Promise<{ status: number | undefined; body: string }> {
+interface Answer {
+  readonly status: number | undefined;
+  readonly body: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** Whatever the answer is: no page may read, frame or keep it. */
+function expectClosedTo(headers: IncomingHttpHeaders): void {
+  expect(headers).toMatchObject({
+    'cache-control': 'no-store',
+    'content-security-policy': expect.stringContaining("default-src 'none'"),
+    'cross-origin-resource-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+  });
+  expect(Object.keys(headers).filter((name) => name.startsWith('access-control-'))).toEqual([]);
+}
+
+/** Sends bytes as they are, and reads what comes until the other side closes. */
+function say(port: number, bytes: string): Promise<Answer> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk) => {
+      chunks.push(chunk);
+      socket.end();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      const [head = '', body = ''] = Buffer.concat(chunks).toString().split('\r\n\r\n');
+      const [line = '', ...lines] = head.split('\r\n');
+      const headers = Object.fromEntries(lines.map((text) => text.split(': ') as [string, string]));
+      resolve({ status: Number(line.split(' ')[1]), body, headers });
+    });
+  });
+}
+
+function ask({ port, ...rest }: Asked): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asking = request(
       { host: '127.0.0.1', port, path: '/health', agent: false, ...rest },
@@ -34,7 +74,11 @@ function ask({ port, ...rest }: Asked): Promise<{ status: number | undefined; bo
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('end', () =>
-          resolve({ status: response.statusCode, body: Buffer.concat(chunks).toString() }),
+          resolve({
+            status: response.statusCode,
+            body: Buffer.concat(chunks).toString(),
+            headers: response.headers,
+          }),
         );
       },
     );
@@ -48,7 +92,9 @@ describe('the server', () => {
     const { server } = await lab.join(A);
     for (const name of ['127.0.0.1', 'localhost', '[::1]']) {
       const headers = { host: `${name}:${server.port}` };
-      expect(await ask({ port: server.port, headers })).toEqual({ status: 200, body: '{"node":"a"}\n' });
+      const answer = await ask({ port: server.port, headers });
+      expect(answer).toMatchObject({ status: 200, body: '{"node":"a"}\n' });
+      expectClosedTo(answer.headers);
     }
   });
 
@@ -60,10 +106,53 @@ describe('the server', () => {
     { why: 'a page in a browser', headers: { origin: evil }, status: 403 },
     { why: 'a sandboxed page', headers: { origin: 'null' }, status: 403 },
     { why: 'an unknown page', path: '/secret', status: 404 },
+    { why: 'a page that shows an image of us', headers: { 'sec-fetch-site': 'cross-site' }, status: 403 },
+    { why: 'a page of this very machine', headers: { 'sec-fetch-site': 'same-site' }, status: 403 },
+    { why: 'a name of loopback that nobody gave us', headers: { host: 'localhost.:1' }, status: 403 },
     { why: 'a method that changes things', method: 'POST', status: 405 },
+    {
+      why: 'a preflight',
+      method: 'OPTIONS',
+      headers: { 'access-control-request-method': 'GET' },
+      status: 405,
+    },
+    { why: 'a body', headers: { 'content-length': '7' }, status: 413 },
+    { why: 'a path that climbs', path: '/health/../../etc/passwd', status: 404 },
   ])('refuses $why (pitfall 29)', async ({ why: _, status, ...asked }) => {
     const { server } = await lab.join(A);
-    expect((await ask({ port: server.port, ...asked })).status).toBe(status);
+    const { headers, ...answer } = await ask({ port: server.port, ...asked });
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.body)).toEqual({ error: expect.any(String) });
+    expectClosedTo(headers);
+  });
+
+  test('lets nobody in who says two names at once', async () => {
+    const { server } = await lab.join(A);
+    const { port } = server;
+    const host = `host: 127.0.0.1:${port}\r\n`;
+    const { status, body } = await say(port, `GET /health HTTP/1.1\r\n${host}${host}\r\n`);
+    expect([status, body]).toEqual([403, expect.stringContaining('more than one Host')]);
+  });
+
+  test.each([
+    { why: 'no request at all', said: 'hello\r\n\r\n', status: 400 },
+    { why: 'headers without end', said: `GET / HTTP/1.1\r\nx: ${'y'.repeat(9_000)}\r\n\r\n`, status: 431 },
+    {
+      why: 'an upgrade that is no handshake',
+      said: 'GET /raft HTTP/1.1\r\nHost: HERE\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
+      status: 400,
+    },
+    {
+      why: 'an upgrade under another name',
+      said: 'GET /raft HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
+      status: 403,
+    },
+  ])('refuses $why, and says so with the same headers', async ({ said, status }) => {
+    const { server } = await lab.join(A);
+    const answer = await say(server.port, said.replace('HERE', `127.0.0.1:${server.port}`));
+    expect(answer.status).toBe(status);
+    expect(answer.body).not.toBe('');
+    expectClosedTo(answer.headers);
   });
 
   test.each([
@@ -85,7 +174,7 @@ describe('the server', () => {
 
   test.each([
     { why: 'a frame in more pieces than a proxy makes', pieces: 100, bytes: 1, code: 1008 },
-    { why: 'a frame that is too long', pieces: 1, bytes: MAX_FRAME_BYTES + 1, code: 1009 },
+    { why: 'a frame that is too long', pieces: 1, bytes: MAX_FRAME_BYTES + SEQUENCE_BYTES + 1, code: 1009 },
   ])('cuts off whoever sends $why (pitfall 30)', async ({ pieces, bytes, code }) => {
     const { server, transport } = await lab.join(A);
     transport.start(new TransportRecorder());

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ClientOptions, type RawData, WebSocket, WebSocketServer } from 'ws';
-import { encodeHello, type Identity, type LinkKind } from '../../src/transport/hello.ts';
+import { decodeHello, encodeHello, type Identity, type LinkKind } from '../../src/transport/hello.ts';
+import { type Sequences, sequencesOf } from '../../src/transport/sequence.ts';
 import { Recorder } from './recorder.ts';
 
 /** A WebSocket of somebody who need not keep to our protocol. */
@@ -31,6 +32,22 @@ export async function greetAs(url: string, kind: LinkKind, identity: Identity): 
   const stranger = await dialAs(url, kind === 'peer' ? '/raft' : '/client', encodeHello(identity, kind));
   await stranger.frames.until((frames) => frames.length > 0);
   return stranger;
+}
+
+/** The same as a release that numbers its frames; `sequences` are those of the stranger's end. */
+export async function greetNumbered(
+  url: string,
+  kind: LinkKind,
+  identity: Identity,
+): Promise<Stranger & { readonly sequences: Sequences }> {
+  const path = kind === 'peer' ? '/raft' : '/client';
+  const stranger = await dialAs(url, path, encodeHello(identity, kind, 'drawn-by-the-dialler'));
+  await stranger.frames.until((frames) => frames.length > 0);
+  const [answer] = stranger.frames.items;
+  const hello = decodeHello(answer ?? Buffer.of());
+  if (!hello.ok) throw hello.error;
+  const nonces = { dialler: 'drawn-by-the-dialler', listener: hello.value.link ?? '' };
+  return { ...stranger, sequences: sequencesOf(nonces, 'dialler') };
 }
 
 export interface StrangeServer {

@@ -1,5 +1,6 @@
 import { SwarmError } from '../../src/protocol/errors.ts';
 import { clusterId, type NodeId, nodeId } from '../../src/protocol/ids.ts';
+import type { Ballot, Misconduct } from '../../src/protocol/misconduct.ts';
 import type { ClientConnection, ClientHandlers } from '../../src/transport/client-connection.ts';
 import type { Identity } from '../../src/transport/hello.ts';
 import { openTransportServer, type TransportServer } from '../../src/transport/server.ts';
@@ -10,6 +11,8 @@ export interface WsNode extends LabNode {
   readonly server: TransportServer;
   /** What the operator would read. */
   readonly trouble: Recorder<SwarmError>;
+  readonly misconduct: Recorder<Misconduct>;
+  readonly ballots: Recorder<Ballot>;
 }
 
 export interface JoinOptions {
@@ -44,6 +47,8 @@ export function createWsLab(): WsLab {
     announce: (id, url) => void urls.set(id, url),
     async join(id, { identity, host = '127.0.0.1', onClient = refuseClients, ...given } = {}) {
       const trouble = new Recorder<SwarmError>();
+      const misconduct = new Recorder<Misconduct>();
+      const ballots = new Recorder<Ballot>();
       const server = await openTransportServer({
         identity: identityOf(id, identity),
         host,
@@ -53,11 +58,14 @@ export function createWsLab(): WsLab {
         onClient,
         health: () => ({ node: id }),
         onTrouble: (error) => trouble.add(error),
+        onMisconduct: (seen) => misconduct.add(seen),
+        onBallot: (ballot) => ballots.add(ballot),
         ...given,
       });
       servers.add(server);
       urls.set(id, server.url);
-      return { server, trouble, transport: server.transport, stop: () => server.close() };
+      const { transport } = server;
+      return { server, trouble, misconduct, ballots, transport, stop: () => server.close() };
     },
     async dispose() {
       await Promise.all([...servers].map((server) => server.close()));

@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { SwarmError } from '../../src/protocol/errors.ts';
 import { clusterId, type NodeId, nodeId } from '../../src/protocol/ids.ts';
-import { HELLO_DEADLINE_MS, MAX_PENDING_HELLOS } from '../../src/protocol/limits.ts';
+import { HELLO_DEADLINE_MS, MAX_UNGREETED } from '../../src/protocol/limits.ts';
 import { closeWith } from '../../src/transport/closing.ts';
 import { encodeMessages } from '../../src/transport/codec-encode.ts';
 import { encodeHello } from '../../src/transport/hello.ts';
 import { append, heartbeat } from './messages.ts';
 import { TransportRecorder } from './recorder.ts';
-import { dialAs, greetAs, type StrangeServer, serveAs } from './stranger.ts';
+import { dialAs, greetAs, type Stranger, type StrangeServer, serveAs } from './stranger.ts';
 import { createWsLab, identityOf, type JoinOptions, type WsLab, type WsNode } from './ws-lab.ts';
 
 const A = nodeId('a');
@@ -238,18 +239,19 @@ describe('an inbound link', () => {
     expect((await stranger.closed).code).toBe(4006);
   });
 
-  test('finds a closed door while too many strangers wait', async () => {
+  test('that says nothing gives way to the next when too many wait', async () => {
     const a = await start(A, [B]);
-    const crowd = await Promise.all(
-      Array.from({ length: MAX_PENDING_HELLOS }, () => dialAs(a.server.url, '/raft')),
-    );
-    const refused = greetAs(a.server.url, 'peer', identityOf('b'));
-    await expect(refused).rejects.toThrow('503');
-    const [first] = crowd;
-    first?.socket.send(encodeHello(identityOf('b'), 'peer'));
-    await first?.frames.until((frames) => frames.length === 1);
+    const crowd: Stranger[] = [];
+    for (let i = 0; i < MAX_UNGREETED; i++) crowd.push(await dialAs(a.server.url, '/raft'));
     const welcome = await greetAs(a.server.url, 'peer', identityOf('b'));
     expect(welcome.socket.readyState).toBe(welcome.socket.OPEN);
+    expect((await crowd[0]?.closed)?.code).toBe(1006);
+    expect(crowd[1]?.socket.readyState).toBe(WebSocket.OPEN);
+    // Whoever has said hello is no stranger, however long ago that was.
+    for (let i = 0; i < MAX_UNGREETED; i++) crowd.push(await dialAs(a.server.url, '/raft'));
+    expect(welcome.socket.readyState).toBe(WebSocket.OPEN);
+    expect(a.misconduct.items[0]).toMatchObject({ kind: 'flood', subject: 'address loopback' });
+    for (const { socket } of crowd) socket.terminate();
   });
 
   test('whose other end does not answer the close is destroyed after a grace', async () => {
