@@ -217,7 +217,7 @@ function nodeJson({ id, agent, url, endpoint, quarantined, status }: Seen, view:
 /** A node's own word; undefined when it does not answer. */
 async function ask(url: string, query: WireQuery, { identity, from, timeoutMs }: Asker): Promise<unknown> {
   try {
-    const link = await openClientLink({ url, identity, from });
+    const link = await openClientLink({ url, identity, from, timeoutMs });
     const answer = await new Promise<unknown>((resolve) => {
       const late = setTimeout(() => resolve(undefined), timeoutMs);
       link.request(REQUEST.query, pack(query), (code, body) => {

@@ -29,6 +29,8 @@ import {
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const REDIAL_PAUSE_MS = 50;
+/** What a node is given to answer, however late it is. */
+const LEAST_TRY_MS = 200;
 /** A node that takes longer is paused or cut off; a swarm without quorum says so later, and harm is not done. */
 const SILENCE_MS = 3_000;
 
@@ -59,6 +61,10 @@ interface Credentials {
   readonly token: string;
   /** What the nodes of the folder listen on: they, and commands beside them, dial from there. */
   readonly from: string;
+}
+
+interface Trial extends Credentials {
+  readonly timeoutMs: Millis;
 }
 
 /** A client outside the swarm's processes: talks to whichever node answers, and moves on when it dies. */
@@ -249,7 +255,8 @@ export class SwarmClient implements Swarm {
           : [...seeds, ...nodes.flatMap(({ id }) => knownAddresses(folder, id as NodeId))];
       const anywhere = only === undefined ? [...urls, ...far] : urls;
       for (const url of there === undefined ? anywhere : [there]) {
-        const outcome = await this.#tryUrl(url, credentials);
+        const timeoutMs = Math.min(SILENCE_MS, Math.max(LEAST_TRY_MS, deadline - performance.now()));
+        const outcome = await this.#tryUrl(url, { ...credentials, timeoutMs });
         if (typeof outcome !== 'string') return outcome;
         lastWords = ` (${outcome})`;
       }
@@ -260,20 +267,19 @@ export class SwarmClient implements Swarm {
   }
 
   /** A link to the node there, or why there is none. */
-  async #tryUrl(url: string, credentials: Credentials): Promise<ClientLink | string> {
+  async #tryUrl(url: string, trial: Trial): Promise<ClientLink | string> {
     try {
-      return await this.#open(url, credentials);
+      return await this.#open(url, trial);
     } catch (error) {
       if (!(error instanceof SwarmError) || error.code === 'UNAUTHORIZED') throw error;
       return error.message;
     }
   }
 
-  async #open(url: string, { clusterId, token, from }: Credentials): Promise<ClientLink> {
+  async #open(url: string, { clusterId, token, from, timeoutMs }: Trial): Promise<ClientLink> {
     const { name, version, onNotice, onRelinked } = this.#options;
     const link = await openClientLink({
-      url,
-      from,
+      ...{ url, from, timeoutMs },
       identity: { clusterId, token, version, nodeId: name as NodeId, nonce: randomUUID() },
       onPush: (body) => {
         const notice = unpack(body) as Notice;

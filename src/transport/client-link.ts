@@ -21,6 +21,8 @@ export interface ClientLinkOptions {
   readonly identity: Identity;
   /** The host that the asker's own node listens on, if it has one. */
   readonly from?: string;
+  /** How long the node may take to answer; default: `HELLO_DEADLINE_MS`. */
+  readonly timeoutMs?: number;
   onPush?(body: Uint8Array): void;
   /** Once, after every open request has heard `STATUS_LINK_CLOSED`. Not called before the link was open. */
   onClosed?(error: SwarmError): void;
@@ -51,11 +53,19 @@ const LAST_REQUEST_ID = 0xffff_ffff;
  */
 export function openClientLink(options: ClientLinkOptions): Promise<ClientLink> {
   const expected = { kind: 'client', objection: () => undefined } as const;
+  const { url, identity: ours, timeoutMs } = options;
   return new Promise((resolve, reject) => {
-    dial({ ...options, ours: options.identity, expected }, (outcome) => {
+    let late: NodeJS.Timeout | undefined;
+    const giveUp = dial({ ...options, ours, expected }, (outcome) => {
+      clearTimeout(late);
       if (outcome.ok) resolve(clientLink(outcome.value, options));
       else reject(outcome.error);
     });
+    if (timeoutMs === undefined) return;
+    late = setTimeout(() => {
+      reject(new SwarmError('TIMEOUT', `${url} does not answer within ${Math.ceil(timeoutMs)} ms`));
+      giveUp();
+    }, timeoutMs);
   });
 }
 

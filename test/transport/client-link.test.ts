@@ -206,6 +206,15 @@ describe('a client link', () => {
     await expect(opening).rejects.toMatchObject({ code: 'MALFORMED' });
   });
 
+  test('to somebody who says nothing is given up in time', async () => {
+    server = await serveAs(() => undefined);
+    const opening = openClientLink({ url: server.url, identity: identityOf('terminal'), timeoutMs: 1 });
+    await expect(opening).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining('within 1 ms'),
+    });
+  });
+
   test('to no WebSocket URL says what one looks like', async () => {
     const opening = openClientLink({ url: 'http://localhost:1', identity: identityOf('terminal') });
     await expect(opening).rejects.toMatchObject({ code: 'BAD_INPUT' });
