@@ -3,7 +3,7 @@ import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import { isId, type Millis } from '../protocol/ids.ts';
 import { takeCensus } from '../swarm/census.ts';
 import { type ConnectOptions, connectSwarm } from '../swarm/connect.ts';
-import { findSwarm } from '../swarm/discovery.ts';
+import { findSwarmOrJoined } from '../swarm/discovery.ts';
 import { locateProject, type SwarmFolder } from '../swarm/layout.ts';
 import type { Answers, ExecuteOptions, Query, Swarm } from '../swarm/port.ts';
 import type { ResultValues, TaskCommand, TaskFence, TaskSpec } from '../tasks/command.ts';
@@ -64,7 +64,7 @@ export class SwarmClient implements Swarm {
     if (!isId(name)) {
       throw new SwarmError('BAD_INPUT', `"${name}" cannot be a name: expected 1 to 64 of A-Z a-z 0-9 . _ -`);
     }
-    const folder = findSwarm(locateProject(dir, process.env, process.cwd()));
+    const folder = findSwarmOrJoined(locateProject(dir, process.env, process.cwd()));
     const place = { dir: folder.root, name };
     return new SwarmClient({ name, folder, place, capabilities, swarm: await connectSwarm(place) });
   }

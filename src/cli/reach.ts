@@ -5,11 +5,11 @@ import { packageVersion } from './package-version.ts';
 import { paintFor } from './view/paint.ts';
 import type { TableOptions } from './view/table.ts';
 
-/** The folder of the swarm that a command speaks of: the standing one, or a run that is under way. */
+/** The folder of the swarm that a command speaks of: the standing one, a run that is under way, or one that was joined. */
 export async function reachableFolder({ dir }: PlaceOptions): Promise<SwarmFolder> {
   const { locateProject } = await import('../swarm/layout.ts');
-  const { findSwarm } = await import('../swarm/discovery.ts');
-  return findSwarm(locateProject(dir, process.env, process.cwd()));
+  const { findSwarmOrJoined } = await import('../swarm/discovery.ts');
+  return findSwarmOrJoined(locateProject(dir, process.env, process.cwd()));
 }
 
 /** Runs `work` with a client of the swarm, and closes it whatever happens. */

@@ -1,6 +1,6 @@
 import { parseCommand } from '../tasks/schema.ts';
 import { SwarmClient } from './client.ts';
-import { findSwarm } from './discovery.ts';
+import { findSwarmOrJoined } from './discovery.ts';
 import { locateProject } from './layout.ts';
 import type { Notice, Swarm } from './port.ts';
 
@@ -23,7 +23,7 @@ export interface ConnectOptions {
  */
 export async function connectSwarm(options: ConnectOptions = {}): Promise<Swarm> {
   const { dir, name = `program-${process.pid}`, onNotice, onRelinked } = options;
-  const folder = findSwarm(locateProject(dir, process.env, process.cwd()));
+  const folder = findSwarmOrJoined(locateProject(dir, process.env, process.cwd()));
   const client = new SwarmClient({
     folder,
     name,

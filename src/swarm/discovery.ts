@@ -25,6 +25,18 @@ export function findSwarm(project: ProjectFolder): SwarmFolder {
   );
 }
 
+/**
+ * The same for whoever only wants to talk to it: where no swarm of this project is up, an instance that has joined one
+ * elsewhere knows that.
+ *
+ * @throws SwarmError NOT_RUNNING
+ */
+export function findSwarmOrJoined(project: ProjectFolder): SwarmFolder {
+  const own = [swarmFolder(project.standing), ...listRuns(project)];
+  if (project.named !== undefined || own.some(hasLiveNode)) return findSwarm(project);
+  return foldersIn(project.joined).find(hasLiveNode) ?? findSwarm(project);
+}
+
 /** Folders of runs, the latest first: their names begin with the time of their start. */
 export function listRuns(project: ProjectFolder): readonly SwarmFolder[] {
   if (!existsSync(project.runs)) return [];

@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { findSwarm } from '../../src/swarm/discovery.ts';
+import type { NodeId } from '../../src/protocol/ids.ts';
+import { lockFolder } from '../../src/storage/folder-lock.ts';
+import { findSwarm, findSwarmOrJoined } from '../../src/swarm/discovery.ts';
 import { locateProject, swarmFolder } from '../../src/swarm/layout.ts';
 
 /** A state folder with a standing swarm, a run and a joined instance, none of them up. */
@@ -46,6 +48,21 @@ describe('the swarm that commands speak of', () => {
     const state = stateFolder();
     const project = locateProject(state, { RAFT_MANAGER_DIR: join(state, 'runs/1') }, '/');
     expect(findSwarm(project).root).toBe(join(state, 'swarm'));
+  });
+
+  test.each([
+    { why: 'nothing is up', up: [], found: 'swarm' },
+    { why: 'an instance is up that joined elsewhere', up: ['joined/b'], found: 'joined/b' },
+    { why: 'the standing one is up, too', up: ['joined/b', 'swarm'], found: 'swarm' },
+    { why: 'a run is up, too', up: ['joined/b', 'runs/1'], found: 'runs/1' },
+  ])('is, for whoever only talks to it, $found when $why', ({ up, found }) => {
+    const state = stateFolder();
+    for (const place of up) {
+      const wal = swarmFolder(join(state, place)).wal('a' as NodeId);
+      mkdirSync(wal, { recursive: true });
+      onTestFinished(lockFolder(wal));
+    }
+    expect(findSwarmOrJoined(locateProject(state, {}, '/')).root).toBe(join(state, found));
   });
 
   test('is none where nothing is', () => {
