@@ -1,49 +1,26 @@
 import type { Entry } from '../protocol/entry.ts';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
-import { type ClusterId, INDEX_ZERO, type LogIndex, type Millis, type NodeId } from '../protocol/ids.ts';
+import { INDEX_ZERO, type LogIndex, type Millis, type NodeId } from '../protocol/ids.ts';
 import { InvariantError } from '../protocol/invariant.ts';
 import { SNAPSHOT_EVERY_BYTES, SNAPSHOT_EVERY_ENTRIES } from '../protocol/limits.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Configuration, SnapshotMeta } from '../protocol/state.ts';
-import type { RaftConfig } from '../raft/config.ts';
 import type { Core } from '../raft/core.ts';
 import type { Effects, Event, ReadTrust } from '../raft/effects.ts';
 import type { MembershipChange } from '../raft/membership.ts';
 import { createRaft, type Raft } from '../raft/raft.ts';
 import { createRandom } from '../raft/random.ts';
-import type { LogStorage } from '../storage/port.ts';
-import type { Transport } from '../transport/port.ts';
 import { Applying } from './applying.ts';
 import { HandOver } from './hand-over.ts';
 import { MembershipWatch } from './membership.ts';
+import type { NodeOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
-import type { Applied, Clock, NodeListener, NodeStatus, RaftNode, StateMachine } from './port.ts';
+import type { Applied, NodeStatus, RaftNode } from './port.ts';
 import { ProposalDesk } from './proposal-desk.ts';
 import { ReadBarriers } from './reads.ts';
 import { refusalOfCommand, refusalOfRead, stoppedError } from './refusals.ts';
 import { Snapshots } from './snapshots.ts';
 import { leaderOf, roleChanged, roleView, statusOf } from './status.ts';
-
-export interface NodeOptions<Result> {
-  readonly id: NodeId;
-  readonly clusterId: ClusterId;
-  /** In force while neither snapshot nor log holds a configuration. */
-  readonly bootstrap: Configuration;
-  readonly config: RaftConfig;
-  /** Seeds election timeouts and request numbers: fresh in every life of a node, and unlike its peers'. */
-  readonly seed: number;
-  /** How long a proposal or a read may wait. */
-  readonly requestTimeoutMs?: Millis;
-  /** What may be applied between two snapshots. Defaults: see `limits`. */
-  readonly snapshotEveryBytes?: number;
-  readonly snapshotEveryEntries?: number;
-  readonly storage: LogStorage;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  /** As the recovered snapshot says, if there is one. */
-  readonly machine: StateMachine<Result>;
-  readonly listener: NodeListener<Result>;
-}
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
 
@@ -188,6 +165,10 @@ class Node<Result> implements RaftNode<Result> {
   transfer(target: NodeId | undefined, done: (outcome: Outcome<NodeId>) => void): void {
     if (this.#stopped) done({ ok: false, error: stoppedError(this.id) });
     else this.#handOver.request(target, done);
+  }
+
+  shiftRank(shift: number): void {
+    this.#step({ type: 'shift-rank', shift });
   }
 
   status(): NodeStatus {

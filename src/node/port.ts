@@ -51,6 +51,14 @@ export interface PeerStatus {
   /** Appends on their way to it. */
   readonly inFlight: number;
   readonly lastContactMs: Millis | undefined;
+  /** Number of the regular heartbeat that it answered last; 0 before the first. */
+  readonly beat: number;
+  /** Since then; before the first, since this node began to lead it. */
+  readonly silentMs: Millis;
+  /** Since the heartbeat left that it answered last: at some time within this its link worked both ways. */
+  readonly aliveMs: Millis;
+  /** From heartbeat to answer, smoothed; undefined before the first. */
+  readonly roundTripMs: Millis | undefined;
 }
 
 export interface NodeStatus {
@@ -72,6 +80,8 @@ export interface NodeStatus {
   readonly snapshotBytes: number;
   /** The first entry that is still in the log. */
   readonly firstIndex: LogIndex;
+  /** How long the own disk usually takes for a write; undefined before the first. */
+  readonly writeMs: Millis | undefined;
   /** Only on the leader. */
   readonly peers: readonly PeerStatus[];
   /**
@@ -138,6 +148,8 @@ export interface RaftNode<Result> {
   snapshot(done: (outcome: Outcome<SnapshotMeta>) => void): void;
   /** Leader only: hands leadership to `target`, or to the most caught-up eligible voter. Thesis §3.10 */
   transfer(target: NodeId | undefined, done: (outcome: Outcome<NodeId>) => void): void;
+  /** What the swarm's weights add to the configured rank: the higher, the later this node stands. Never less than 0 in all. */
+  shiftRank(shift: number): void;
   status(): NodeStatus;
   /** Committed entries from `from` on, at most `limit`. */
   committed(from: LogIndex, limit: number): readonly Entry[];

@@ -39,6 +39,7 @@ export function statusOf(
     snapshotIndex: core.snapshot?.index ?? INDEX_ZERO,
     firstIndex: core.log.firstIndex,
     configuration: core.membership,
+    writeMs: core.durability.usualWriteMs,
     peers: peersOf(core, now),
     repairing:
       core.floor === undefined ? undefined : { from: core.durability.durableIndex, to: core.floor.index },
@@ -61,13 +62,18 @@ function peersOf(core: Core, now: Millis): readonly PeerStatus[] {
   const { progress, contacts } = core.role;
   return [...progress].map(([id, known]) => {
     const contact = contacts.get(id);
+    const since = (at: Millis | undefined): Millis => Math.max(0, now - (at ?? now));
     return {
       id,
       matchIndex: known.matchIndex,
       mode: known.mode,
       lag: core.log.lastIndex - known.matchIndex,
       inFlight: known.mode === 'replicate' ? known.inflight.length : 0,
-      lastContactMs: contact === undefined ? undefined : Math.max(0, now - contact.lastContactAt),
+      lastContactMs: contact === undefined ? undefined : since(contact.lastContactAt),
+      beat: contact?.beat.round ?? 0,
+      silentMs: since(contact?.beat.heardAt),
+      aliveMs: since(contact?.beat.sentAt),
+      roundTripMs: contact?.beat.roundTripMs,
     };
   });
 }

@@ -120,6 +120,9 @@ export const MAX_USAGE = 10 ** 12;
 /** What an executor says in one go; more is cut at the front. */
 export const MAX_PROGRESS_CHARS = 4 * KIB;
 
+/** Voters that the quorum manager chooses at most: seven bear three losses, and every decision waits for four of them. */
+export const MAX_VOTERS = 7;
+
 /** Registered instances. */
 export const MAX_INSTANCES = 2_000;
 export const MAX_CAPACITY = 1_000;

@@ -68,6 +68,7 @@ function initialContact(core: Core): PeerContact {
     lastContactAt: core.now,
     answeredRound: 0,
     confirmedAt: Number.NEGATIVE_INFINITY,
+    beat: { round: 0, heardAt: core.now, sentAt: core.now, roundTripMs: undefined },
     standing: undefined,
     toldCommit: 0 as LogIndex,
   };

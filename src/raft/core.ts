@@ -47,8 +47,8 @@ interface PendingRead {
   readonly from: NodeId;
 }
 
-/** When the heartbeats of a round left, for leases. */
-interface SentRound {
+/** When the heartbeats of a round left. */
+export interface SentRound {
   readonly round: number;
   readonly at: Millis;
 }
@@ -59,12 +59,25 @@ interface Transfer {
   sent: boolean;
 }
 
+/** What answers to the regular heartbeats tell of a link. */
+export interface Beat {
+  /** Of the heartbeat that it answered last; 0 before the first. */
+  readonly round: number;
+  /** When the latest answer came, and when the heartbeat that it answers had left; both the start before the first. */
+  readonly heardAt: Millis;
+  readonly sentAt: Millis;
+  /** From heartbeat to answer, smoothed; undefined before the first. */
+  readonly roundTripMs: Millis | undefined;
+}
+
 /** What the leader keeps of one peer besides its log progress. */
 export interface PeerContact {
   lastContactAt: Millis;
   answeredRound: number;
   /** When the heartbeat that it answered last had left: no later than that it took this node for the leader. */
   confirmedAt: Millis;
+  /** Of the regular heartbeats it has answered: for whoever judges its link. */
+  beat: Beat;
   /** As its heartbeat answers say; undefined before the first. */
   standing: Standing | undefined;
   /** Commit index this peer has been told. */
@@ -83,6 +96,8 @@ export interface Leader {
   round: number;
   /** The latest rounds, oldest first. */
   sentRounds: SentRound[];
+  /** The latest of the regular heartbeats, oldest first. */
+  beats: SentRound[];
   reads: PendingRead[];
   transfer: Transfer | undefined;
   /** `timeout-now` has left in this term: whoever got it may be elected at any time. */
@@ -117,6 +132,8 @@ export interface Core {
   /** Where the own log ended before part of it was damaged, until it is as far again. See `repair.ts`. */
   floor: LogPosition | undefined;
   role: Role;
+  /** What the swarm's weights add to the configured rank, or take from it. */
+  rankShift: number;
   /** Voting rounds lost since a leader was last heard: widens the random range. */
   lostRounds: number;
   /** True once this node has stood since a leader was last heard: then everybody else has had their turn. */
@@ -136,6 +153,8 @@ interface Durability {
   pending: { readonly sequence: number; readonly issuedAt: Millis; lastIndex: LogIndex }[];
   /** How long the write took that completed last. */
   lastWriteMs: Millis;
+  /** The same, smoothed; undefined before the first. */
+  usualWriteMs: Millis | undefined;
 }
 
 /** Effects gathered during one step. */
@@ -210,10 +229,18 @@ export function createCore(options: CoreOptions): Core {
     snapshot,
     floor: options.floor,
     role,
+    rankShift: 0,
     lostRounds: 0,
     hasStood: false,
     hasty: false,
-    durability: { issued: 0, completed: 0, durableIndex: log.lastIndex, pending: [], lastWriteMs: 0 },
+    durability: {
+      issued: 0,
+      completed: 0,
+      durableIndex: log.lastIndex,
+      pending: [],
+      lastWriteMs: 0,
+      usualWriteMs: undefined,
+    },
     out: { ...emptyOutbox(log.commitIndex), hardStateChanged: isBehind },
   };
 }
@@ -299,8 +326,16 @@ export function noteDurable(core: Core, sequence: number): void {
   while (durability.pending[0] !== undefined && durability.pending[0].sequence <= sequence) {
     durability.durableIndex = durability.pending[0].lastIndex;
     durability.lastWriteMs = core.now - durability.pending[0].issuedAt;
+    durability.usualWriteMs = smoothed(durability.usualWriteMs, durability.lastWriteMs);
     durability.pending.shift();
   }
+}
+
+/** The share that one more measurement has in a smoothed time: as TCP's, whose round trips vary alike (RFC 6298). */
+const SMOOTHING = 1 / 8;
+
+export function smoothed(usual: Millis | undefined, measured: Millis): Millis {
+  return usual === undefined ? measured : usual + SMOOTHING * (measured - usual);
 }
 
 /** How long the own disk takes for a write by now, as far as it is known. */

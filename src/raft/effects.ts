@@ -18,6 +18,8 @@ export type Event =
    */
   | { readonly type: 'read'; readonly context: number; readonly trust: ReadTrust }
   | { readonly type: 'transfer'; readonly target: NodeId | undefined }
+  /** From now on the rank counts as `shift` more than configured; never less than 0. */
+  | { readonly type: 'shift-rank'; readonly shift: number }
   /** Who belongs to the cluster shall change. Leader only. */
   | { readonly type: 'change-membership'; readonly changes: readonly MembershipChange[] }
   /** A snapshot of the own state machine is durable. */

@@ -2,7 +2,7 @@ import { type Entry, entrySize, NO_DATA } from '../protocol/entry.ts';
 import type { LogIndex, Millis, NodeId } from '../protocol/ids.ts';
 import type { AppendResponse, HeartbeatResponse, SnapshotAnswer } from '../protocol/message.ts';
 import { enlist, farewellDeadline } from './change.ts';
-import type { Core, Leader } from './core.ts';
+import { type Core, type Leader, smoothed } from './core.ts';
 import { becomeFollower } from './election.ts';
 import { onAccepted, onHeartbeatAnswered, onRejected, toDoubt, toProbe } from './progress.ts';
 import { quorumValue } from './quorum.ts';
@@ -16,6 +16,9 @@ import {
 } from './replication.ts';
 import { advanceTransfer, considerHandOver, onTransferLinkClosed, resign } from './transfer.ts';
 
+/** Regular heartbeats that may still be answered; a later answer says nothing of a link that is worth knowing. */
+const MAX_BEATS = 16;
+
 /** Wins the election: begins replication and lays a no-op at the start of the term. §5.2, §8 */
 export function becomeLeader(core: Core): void {
   const leader: Leader = {
@@ -27,6 +30,7 @@ export function becomeLeader(core: Core): void {
     heartbeatDeadline: core.now + core.config.heartbeatIntervalMs,
     round: 0,
     sentRounds: [],
+    beats: [],
     reads: [],
     transfer: undefined,
     gaveAway: false,
@@ -109,6 +113,7 @@ export function onHeartbeatResponse(core: Core, leader: Leader, response: Heartb
   const contact = leader.contacts.get(response.from);
   if (progress === undefined || contact === undefined) return;
   noteContact(core, leader, response.from);
+  noteBeat(core, leader, response);
   contact.answeredRound = Math.max(contact.answeredRound, response.round);
   contact.confirmedAt = Math.max(contact.confirmedAt, sentAt(leader, response.round));
   contact.standing = response.standing;
@@ -119,6 +124,15 @@ export function onHeartbeatResponse(core: Core, leader: Leader, response: Heartb
     verifyPipeline(core, leader, response.from);
   }
   considerHandOver(core, leader, response);
+}
+
+/** Only the first answer to a heartbeat counts, and only to one that no later answer has overtaken. */
+function noteBeat(core: Core, leader: Leader, { from, round }: HeartbeatResponse): void {
+  const contact = leader.contacts.get(from);
+  const sent = leader.beats.find((beat) => beat.round === round);
+  if (contact === undefined || sent === undefined || round <= contact.answeredRound) return;
+  const roundTripMs = smoothed(contact.beat.roundTripMs, core.now - sent.at);
+  contact.beat = { round, heardAt: core.now, sentAt: sent.at, roundTripMs };
 }
 
 function sentAt(leader: Leader, round: number): Millis {
@@ -212,6 +226,7 @@ export function onLeaderTick(core: Core, leader: Leader): void {
   if (core.now >= leader.heartbeatDeadline) {
     leader.heartbeatDeadline = core.now + core.config.heartbeatIntervalMs;
     broadcastHeartbeat(core, leader);
+    leader.beats = [...leader.beats.slice(1 - MAX_BEATS), { round: leader.round, at: core.now }];
   }
 }
 

@@ -88,6 +88,9 @@ function take(core: Core, event: Event): void {
       if (core.role.kind === 'leader') changeMembership(core, core.role, event.changes);
       else core.out.membership = { kind: 'refused', code: 'NOT_LEADER', reason: `${core.id} does not lead` };
       return;
+    case 'shift-rank':
+      core.rankShift = event.shift;
+      return;
     case 'snapshot-saved':
       return onSnapshotSaved(core, event.snapshot);
     case 'snapshot-received':

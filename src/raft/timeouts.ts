@@ -23,7 +23,7 @@ export function electionPatience(core: Core): Millis {
   if (config.standing === 'never') return Number.POSITIVE_INFINITY;
   const { min, max } = range(config, core.hasty);
   const width = (max - min) * 2 ** Math.min(core.lostRounds, config.maxBackoffDoublings);
-  const rankDelay = (config.rank * (max - min)) / 8;
+  const rankDelay = (Math.max(0, config.rank + core.rankShift) * (max - min)) / 8;
   const resortDelay = config.standing === 'last-resort' && !core.hasStood ? lastResortDelay(config) : 0;
   return min + core.random() * width + rankDelay + resortDelay;
 }
