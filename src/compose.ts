@@ -10,6 +10,7 @@ import { SwarmError } from './protocol/errors.ts';
 import type { ClusterId, NodeId } from './protocol/ids.ts';
 import { DEFAULT_VERIFY_MS } from './protocol/limits.ts';
 import { raftConfig } from './raft/config.ts';
+import { createQuorumManager } from './siblings/quorum-manager/companion.ts';
 import type { SnapshotStore } from './storage/port.ts';
 import { openWal, type WalOptions } from './storage/wal.ts';
 import { AddressBook } from './swarm/address-book.ts';
@@ -38,7 +39,7 @@ import { PROMPT_WORK } from './tasks/task.ts';
 import { openTransportServer } from './transport/server.ts';
 
 /** Siblings that work inside every instance. */
-const COMPANIONS: readonly CompanionFactory[] = [];
+const COMPANIONS: readonly CompanionFactory[] = [createQuorumManager];
 
 export interface ComposeOptions {
   readonly folder: SwarmFolder;

@@ -293,6 +293,11 @@ export class SwarmClient implements Swarm {
     return this.#swarm.query(query, options);
   }
 
+  /** Asks a sibling by its kind of request; `quorumManager(client)` does so. */
+  ask(kind: number, body: Uint8Array, timeoutMs?: number): Promise<Uint8Array> {
+    return this.#swarm.ask(kind, body, timeoutMs);
+  }
+
   /** Ends watches and work: their signals are given. What is held runs out by itself, unless it was given back. */
   async close(): Promise<void> {
     this.#isClosed = true;

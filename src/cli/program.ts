@@ -11,6 +11,7 @@ import { logCommand } from './commands/log.ts';
 import { mcpCommand } from './commands/mcp.ts';
 import { membersCommand } from './commands/members.ts';
 import { nodeCommand } from './commands/node.ts';
+import { quorumCommand } from './commands/quorum.ts';
 import { recoverCommand } from './commands/recover.ts';
 import { releaseCommand, reserveCommand } from './commands/reserve.ts';
 import { runCommand } from './commands/run.ts';
@@ -52,6 +53,7 @@ Exit codes: 0 ok, 1 the work failed, 2 the input or usage is wrong, 3 no quorum 
     releaseCommand(),
     logCommand(),
     membersCommand(),
+    quorumCommand(),
     snapshotCommand(),
     backupCommand(),
     restoreCommand(),

@@ -29,6 +29,8 @@ export interface CompanionHost {
   changeMembership(changes: readonly MembershipChange[]): Promise<Configuration>;
   /** Only while this node leads. @throws SwarmError as `RaftNode.transfer` says */
   transfer(target: NodeId | undefined): Promise<NodeId>;
+  /** What this node's weight adds to its election rank, or takes from it. */
+  shiftRank(shift: number): void;
   /** Where a member listens, as far as it is known here; of this instance, too. */
   urlOf(member: NodeId): string | undefined;
   /** For the log of the operator. */

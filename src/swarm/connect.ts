@@ -35,6 +35,7 @@ export async function connectSwarm(options: ConnectOptions = {}): Promise<Swarm>
   return {
     execute: (command, patience) => client.execute(parseCommand(command) as typeof command, patience),
     query: (query, patience) => client.query(query, patience),
+    ask: (kind, body, timeoutMs) => client.ask(kind, body, timeoutMs),
     close: () => client.close(),
   };
 }

@@ -186,6 +186,7 @@ export class Instance {
       readBarrier: async () => void (await settled((done) => this.#required().readBarrier(done))),
       changeMembership: (changes) => settled((done) => this.#required().changeMembership(changes, done)),
       transfer: (target) => settled((done) => this.#required().transfer(target, done)),
+      shiftRank: (shift) => this.#required().shiftRank(shift),
       urlOf: (member) => this.#urlOf(member),
     };
   }

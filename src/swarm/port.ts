@@ -123,5 +123,7 @@ export interface Swarm {
    */
   execute<C extends TaskCommand>(command: C, options?: ExecuteOptions): Promise<ResultValues[C['kind']]>;
   query<Q extends Query>(query: Q, options?: ExecuteOptions): Promise<Answers[Q['kind']]>;
+  /** Asks what a sibling answers, by its kind of request. @throws SwarmError OUTCOME_UNKNOWN, and what the sibling says */
+  ask(kind: number, body: Uint8Array, timeoutMs?: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }

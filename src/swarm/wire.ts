@@ -18,6 +18,8 @@ export const REQUEST = {
   storeBlob: 5,
   /** Body: `{sha256}`. Answer: the content. */
   readBlob: 6,
+  /** Body and answer: as the quorum manager says. */
+  quorum: 7,
 } as const;
 
 /** A query as it goes over the wire, where all tasks at once need not fit. */

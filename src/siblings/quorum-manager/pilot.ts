@@ -1,0 +1,221 @@
+import type { NodeStatus } from '../../node/port.ts';
+import type { Millis, NodeId } from '../../protocol/ids.ts';
+import { type Configuration, isJoint } from '../../protocol/state.ts';
+import type { MembershipChange } from '../../swarm/member-change.ts';
+import { isSound, type Observation } from './observation.ts';
+import { plan } from './plan.ts';
+import type { Policy } from './policy.ts';
+import { strengthOf } from './strength.ts';
+import { type Facts, type Senses, Watch } from './watch.ts';
+
+/** What the swarm is to do now. Whoever carries it out says with `settled` how it went. */
+export type Order =
+  | {
+      readonly kind: 'change';
+      readonly changes: readonly MembershipChange[];
+      /** Who votes after it. */
+      readonly voters: readonly NodeId[];
+      readonly why: string;
+    }
+  | { readonly kind: 'transfer'; readonly target: NodeId; readonly why: string };
+
+/** What the pilot sees of the world, at one moment. */
+export interface Sight {
+  readonly status: NodeStatus;
+  readonly policy: Policy;
+  factsOf(id: NodeId): Facts;
+}
+
+/** A change that is committed and must show that it was one for the better. */
+interface Trial {
+  readonly began: Millis;
+  readonly newcomers: readonly NodeId[];
+  readonly before: Configuration;
+}
+
+/** For a new voter to be seen as sound. */
+export const TRIAL_MS = 5_000;
+
+/** Nobody is kept away for longer than this after it was demoted, nor is it remembered for longer. */
+const LONGEST_PENANCE_MS = 3_600_000;
+
+/** Leadership moves only to a node that weighs so much more: votes of confidence that are nearly equal move nothing. */
+const CLEARLY_HEAVIER = 1.25;
+
+/**
+ * Decides, while this node leads, what becomes of the voters: one order at a time, and none before the last one has
+ * proved itself. Told the time and everything it judges by, so that the same code works in an instance and in the simulator.
+ */
+export class Pilot {
+  readonly #senses: Senses;
+  #watch: Watch;
+  #observations: readonly Observation[] = [];
+  #leads = false;
+  #isBusy = false;
+  #trial: Trial | undefined;
+  #seen: Configuration | undefined;
+  /** When the voters changed last, by whomever. */
+  #changedAt: Millis = Number.NEGATIVE_INFINITY;
+  /** How often, and when last, each node stopped voting. */
+  readonly #demotions = new Map<NodeId, { readonly times: number; readonly at: Millis }>();
+  #transfers = { failures: 0, at: Number.NEGATIVE_INFINITY };
+
+  constructor(senses: Senses) {
+    this.#senses = senses;
+    this.#watch = new Watch(senses);
+  }
+
+  /** As of the last look; empty before. */
+  get observations(): readonly Observation[] {
+    return this.#observations;
+  }
+
+  /** This node leads now: nothing is known of the others yet. */
+  begin(): void {
+    this.#watch = new Watch(this.#senses);
+    this.#observations = [];
+    this.#leads = true;
+    this.#isBusy = false;
+    this.#trial = undefined;
+    this.#transfers = { failures: 0, at: Number.NEGATIVE_INFINITY };
+  }
+
+  end(): void {
+    this.#leads = false;
+    this.#trial = undefined;
+    this.#isBusy = false;
+  }
+
+  /**
+   * The log says now that these belong to the swarm. Every node follows this, so that whoever leads next knows who has just
+   * been moved; one that was restarted takes what it reads again for news, and waits longer than it had to.
+   */
+  noteConfiguration(configuration: Configuration, now: Millis): void {
+    const before = this.#seen;
+    this.#seen = configuration;
+    if (before === undefined) return;
+    const gone = before.voters.filter((id) => !configuration.voters.includes(id));
+    const come = configuration.voters.filter((id) => !before.voters.includes(id));
+    if (gone.length + come.length > 0) this.#changedAt = now;
+    for (const id of gone) this.#demotions.set(id, { times: this.#timesDemoted(id, now) + 1, at: now });
+  }
+
+  /** Somebody else changes the members: nothing is ordered meanwhile. */
+  pause(): void {
+    this.#isBusy = true;
+  }
+
+  /** That is over, or what was ordered has come to its end; `done`: as it was ordered. */
+  settled(order: Order | undefined, { done, now }: { readonly done: boolean; readonly now: Millis }): void {
+    this.#isBusy = false;
+    // It has as long as any other from the moment at which it is committed.
+    if (done && this.#trial !== undefined) this.#trial = { ...this.#trial, began: now };
+    if (order?.kind === 'transfer' && !done) {
+      this.#transfers = { failures: this.#transfers.failures + 1, at: now };
+    }
+    // What has not been committed in time may still be: the log will tell.
+    if (order?.kind === 'change' && !done) this.#changedAt = now;
+  }
+
+  /** Looks around; returns what is to be done, if anything is. Undefined on a node that does not lead. */
+  look(sight: Sight, now: Millis): Order | undefined {
+    const { policy, status } = sight;
+    if (!this.#leads || status.role !== 'leader') return undefined;
+    this.#observations = this.#watch.look(status, (id) => sight.factsOf(id), now);
+    const { configuration } = status;
+    if (this.#isBusy || isJoint(configuration)) return undefined;
+    const order = this.#trial === undefined ? this.#next(policy, now) : this.#judge(this.#trial, now);
+    if (order === undefined) return undefined;
+    this.#isBusy = true;
+    const newcomers = order.kind === 'change' ? addedBy(order.changes) : [];
+    this.#trial = order.kind === 'change' ? { began: now, newcomers, before: configuration } : undefined;
+    return order;
+  }
+
+  /** Who may not be promoted now, because it was demoted lately: the longer, the oftener that has happened. */
+  barred({ coolDownMs }: Policy, now: Millis): ReadonlySet<NodeId> {
+    const ids = [...this.#demotions].filter(([id, { at }]) => {
+      const penanceMs = Math.min(LONGEST_PENANCE_MS, coolDownMs * 2 ** (this.#timesDemoted(id, now) - 1));
+      return this.#timesDemoted(id, now) > 0 && now - at < penanceMs;
+    });
+    return new Set(ids.map(([id]) => id));
+  }
+
+  #timesDemoted(id: NodeId, now: Millis): number {
+    const demoted = this.#demotions.get(id);
+    return demoted === undefined || now - demoted.at > LONGEST_PENANCE_MS ? 0 : demoted.times;
+  }
+
+  #next(policy: Policy, now: Millis): Order | undefined {
+    if (now - this.#changedAt < policy.coolDownMs) return undefined;
+    return (policy.auto ? this.#change(policy, now) : undefined) ?? this.#place(policy, now);
+  }
+
+  #change(policy: Policy, now: Millis): Order | undefined {
+    const [step] = plan(this.#observations, policy, this.barred(policy, now)).steps;
+    if (step === undefined || refusalOf(step.voters, this.#observations, policy) !== undefined)
+      return undefined;
+    return { kind: 'change', ...step };
+  }
+
+  /** Leadership goes to a voter that weighs clearly more, has been there for a while and holds the log. */
+  #place({ coolDownMs, stableMs }: Policy, now: Millis): Order | undefined {
+    const { at, failures } = this.#transfers;
+    if (now - at < Math.min(LONGEST_PENANCE_MS, coolDownMs * 2 ** (failures - 1))) return undefined;
+    const own = this.#observations.find(({ isLeader }) => isLeader)?.weight ?? 1;
+    const [best] = this.#observations
+      .filter((one) => one.voter && !one.isLeader && isSound(one) && one.steadyMs >= stableMs)
+      .sort((a, b) => b.weight - a.weight);
+    if (best === undefined || best.weight < own * CLEARLY_HEAVIER) return undefined;
+    return { kind: 'transfer', target: best.id, why: `${best.id} weighs ${best.weight}, the leader ${own}` };
+  }
+
+  /** Nothing more is ordered before the new voters are sound; when they do not become so, what was before is put back. */
+  #judge({ began, before, newcomers }: Trial, now: Millis): Order | undefined {
+    const isProven = newcomers.every((id) => this.#observations.some((one) => one.id === id && isSound(one)));
+    if (!isProven && now - began < TRIAL_MS) return undefined;
+    this.#trial = undefined;
+    if (isProven) return undefined;
+    const present = this.#observations.filter(({ voter }) => voter).map(({ id }) => id);
+    const back = changesBack(present, before);
+    const strength = (voters: readonly NodeId[]): number => strengthOf(voters, this.#observations).survives;
+    // Whoever votes now may be no worse than who voted before: then it is for the next plan to say.
+    if (back.length === 0 || strength(before.voters) <= strength(present)) return undefined;
+    const why = `${newcomers.join(', ')} did not keep up: what was before is put back`;
+    return { kind: 'change', changes: back, voters: before.voters, why };
+  }
+}
+
+function addedBy(changes: readonly MembershipChange[]): readonly NodeId[] {
+  return changes.flatMap(({ id, type }) => (type === 'add-voter' ? [id] : []));
+}
+
+/** What makes the voters of `before` out of those present. */
+export function changesBack(present: readonly NodeId[], before: Configuration): readonly MembershipChange[] {
+  const returning = before.voters.filter((id) => !present.includes(id));
+  const leaving = present.filter((id) => !before.voters.includes(id));
+  return [
+    ...returning.map((id): MembershipChange => ({ type: 'add-voter', id })),
+    ...leaving.map((id): MembershipChange => ({ type: 'add-learner', id })),
+  ];
+}
+
+/**
+ * Why the voters may not become these just now; undefined where they may. Before it and after it a majority of all voters
+ * must be there, and no fewer losses be borne than the policy asks for, or than now.
+ */
+export function refusalOf(
+  voters: readonly NodeId[],
+  observations: readonly Observation[],
+  { survive }: Pick<Policy, 'survive'>,
+): string | undefined {
+  const present = observations.filter(({ voter }) => voter).map(({ id }) => id);
+  const before = strengthOf(present, observations);
+  const after = strengthOf(voters, observations);
+  if (before.survives < 0)
+    return `only ${before.majority + before.survives} of ${before.voters} voters are in reach`;
+  if (after.survives < 0)
+    return `only ${after.majority + after.survives} of ${after.voters} voters would be in reach`;
+  if (after.survives >= Math.min(survive, before.survives)) return undefined;
+  return `${after.survives} losses would be borne instead of ${before.survives}`;
+}

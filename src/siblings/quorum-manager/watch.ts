@@ -1,0 +1,117 @@
+import type { NodeStatus, PeerStatus } from '../../node/port.ts';
+import type { Millis, NodeId } from '../../protocol/ids.ts';
+import { members } from '../../protocol/state.ts';
+import { type Observation, SUSPECT_PHI } from './observation.ts';
+import { PhiAccrual } from './phi-accrual.ts';
+
+/** What is known of a member beside its link. */
+export interface Facts {
+  readonly writeMs?: Millis | undefined;
+  readonly uptimeMs?: Millis | undefined;
+  readonly domain?: string | undefined;
+  readonly transient: boolean;
+  readonly weight: number;
+}
+
+export interface Senses {
+  /** Between two heartbeats. */
+  readonly heartbeatMs: Millis;
+  /** A link that carried nothing both ways for longer is not in reach, however irregular it was before. */
+  readonly freshMs: Millis;
+  /** Entries that a member may lack and still count as one that keeps up. */
+  readonly maxLag: number;
+}
+
+/** Losses of a link are forgotten after this. */
+const FLAP_WINDOW_MS = 600_000;
+
+interface Link {
+  readonly phi: PhiAccrual;
+  beat: number;
+  /** Since when it is in reach without a break; undefined while it is not. */
+  reachableSince: Millis | undefined;
+  /** When it was lost. */
+  losses: readonly Millis[];
+}
+
+/** What one leader sees of the others, from its election on. Told the time; looks as often as there are heartbeats. */
+export class Watch {
+  readonly #senses: Senses;
+  readonly #links = new Map<NodeId, Link>();
+
+  constructor(senses: Senses) {
+    this.#senses = senses;
+  }
+
+  /** Everybody who belongs to the swarm, as of now. */
+  look(status: NodeStatus, factsOf: (id: NodeId) => Facts, now: Millis): readonly Observation[] {
+    const { configuration, id: self, peers } = status;
+    const everybody = members(configuration);
+    for (const id of this.#links.keys()) if (!everybody.includes(id)) this.#links.delete(id);
+    return everybody.map((id): Observation => {
+      const facts = factsOf(id);
+      const voter = configuration.voters.includes(id);
+      if (id === self) return { ...ownView(status, facts), id, voter };
+      const peer = peers.find((one) => one.id === id);
+      return { ...blank(facts), ...(peer === undefined ? {} : this.#see(peer, now)), id, voter };
+    });
+  }
+
+  #see(peer: PeerStatus, now: Millis) {
+    const { freshMs, heartbeatMs, maxLag } = this.#senses;
+    const { aliveMs, beat, id, lag, mode, roundTripMs, silentMs } = peer;
+    const link = this.#links.get(id) ?? newLink(heartbeatMs);
+    this.#links.set(id, link);
+    if (beat !== link.beat) {
+      link.beat = beat;
+      link.phi.hear(now - silentMs);
+    }
+    const phi = beat === 0 ? 0 : link.phi.ofSilence(silentMs);
+    const reachable = beat > 0 && phi < SUSPECT_PHI && aliveMs <= freshMs;
+    if (!reachable && link.reachableSince !== undefined) link.losses = [...link.losses, now];
+    link.reachableSince = reachable ? (link.reachableSince ?? now) : undefined;
+    link.losses = link.losses.filter((at) => now - at < FLAP_WINDOW_MS);
+    return {
+      reachable,
+      phi,
+      silentMs,
+      steadyMs: link.reachableSince === undefined ? 0 : now - link.reachableSince,
+      flaps: link.losses.length,
+      lag,
+      keepsUp: mode === 'replicate' && lag <= maxLag,
+      roundTripMs,
+    };
+  }
+}
+
+function newLink(heartbeatMs: Millis): Link {
+  return { phi: new PhiAccrual(heartbeatMs), beat: 0, reachableSince: undefined, losses: [] };
+}
+
+/** Of somebody whom the leader keeps no book of yet. */
+function blank({ domain, transient, uptimeMs, weight, writeMs }: Facts) {
+  return {
+    isLeader: false,
+    reachable: false,
+    phi: 0,
+    silentMs: 0,
+    steadyMs: 0,
+    flaps: 0,
+    lag: 0,
+    keepsUp: false,
+    roundTripMs: undefined,
+    ...{ domain, transient, uptimeMs, weight, writeMs },
+  };
+}
+
+function ownView({ role, writeMs }: NodeStatus, facts: Facts) {
+  const isLeader = role === 'leader';
+  return {
+    ...blank(facts),
+    isLeader,
+    reachable: isLeader,
+    keepsUp: isLeader,
+    writeMs,
+    roundTripMs: undefined,
+  };
+}
