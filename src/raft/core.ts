@@ -48,7 +48,7 @@ interface PendingRead {
 }
 
 /** When the heartbeats of a round left. */
-export interface SentRound {
+interface SentRound {
   readonly round: number;
   readonly at: Millis;
 }
@@ -60,7 +60,7 @@ interface Transfer {
 }
 
 /** What answers to the regular heartbeats tell of a link. */
-export interface Beat {
+interface Beat {
   /** Of the heartbeat that it answered last; 0 before the first. */
   readonly round: number;
   /** When the latest answer came, and when the heartbeat that it answers had left; both the start before the first. */

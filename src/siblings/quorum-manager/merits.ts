@@ -30,7 +30,7 @@ const TENURE = 0.15;
 const UNKNOWN = 0.5;
 
 /** How much a member is worth as a voter beside those chosen so far, from 0 to 1; more for who votes already. */
-export function meritOf(one: Observation, chosen: readonly Observation[], strategy: Strategy): number {
+function meritOf(one: Observation, chosen: readonly Observation[], strategy: Strategy): number {
   const shares = SHARES[strategy];
   const link = falling(one.isLeader ? 0 : one.roundTripMs, HALF_ROUND_TRIP_MS) / (1 + one.flaps);
   const speed = falling(ackTime(one), HALF_ACK_MS);

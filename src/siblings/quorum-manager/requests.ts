@@ -17,9 +17,7 @@ const ids = z.array(id).max(MAX_INSTANCES);
 const beforeAfter = <T extends z.ZodType>(value: T) => z.object({ before: value, after: value });
 
 /** Labels of failure domains: host names and the like. */
-export const domainSchema = z
-  .string()
-  .regex(/^[\w.:/-]{1,128}$/, 'expected 1 to 128 of letters, digits and ._:/-');
+const domainSchema = z.string().regex(/^[\w.:/-]{1,128}$/, 'expected 1 to 128 of letters, digits and ._:/-');
 
 export const planSchema: z.ZodType<Plan> = z.strictObject({
   recommendedVoters: ids,
