@@ -1,6 +1,5 @@
-import { MAX_REMEMBERED } from '../protocol/limits.ts';
 import { swarmExhaustion } from './budget.ts';
-import { accept, type Change, refuse, remember } from './change.ts';
+import { accept, type Change, refuse } from './change.ts';
 import type { AssignCommand, ClaimCommand, Refusal, TaskFence, TaskResult } from './command.ts';
 import { unknownTask } from './fence.ts';
 import { grantLease } from './lease.ts';
@@ -62,7 +61,7 @@ export function claim(change: Change, command: ClaimCommand): TaskResult<'claim'
   const leaseMs = command.leaseMs ?? state.settings.leaseMs;
   grantLease(change, chosen, { holder: command.claimant.id, durationMs: leaseMs, as: 'running' });
   const value = { taskId: chosen.id, fence: index, leaseMs };
-  remember(state.claims, { key, value, limit: MAX_REMEMBERED });
+  state.claims.set(key, value);
   return accept(value);
 }
 

@@ -118,14 +118,3 @@ export function dropReservation(
   hash.value(id);
   events.push({ type: 'reservation', reservationId: id, change: why, holder, paths });
 }
-
-/** Adds to a bounded memory, which forgets its oldest entry. */
-export function remember<Value>(
-  memory: Map<string, Value>,
-  entry: { readonly key: string; readonly value: Value; readonly limit: number },
-): void {
-  memory.set(entry.key, entry.value);
-  if (memory.size <= entry.limit) return;
-  const oldest = memory.keys().next();
-  if (oldest.done !== true) memory.delete(oldest.value);
-}

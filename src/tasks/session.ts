@@ -1,4 +1,4 @@
-import { MAX_REMEMBERED, MAX_SESSION_RESULTS, MAX_SESSIONS } from '../protocol/limits.ts';
+import { MAX_SESSION_RESULTS, MAX_SESSIONS } from '../protocol/limits.ts';
 import { accept, type Change, refuse } from './change.ts';
 import type {
   Refusal,
@@ -78,10 +78,7 @@ function open({ state, index }: Change, id: string): Session {
 
 function close(state: MachineState, id: string): void {
   state.sessions.delete(id);
-  state.closedSessions.add(id);
-  const oldest = state.closedSessions.values().next();
-  if (state.closedSessions.size > MAX_REMEMBERED && oldest.done !== true)
-    state.closedSessions.delete(oldest.value);
+  state.closedSessions.set(id, true);
 }
 
 /** Keeps the map in order of use. */

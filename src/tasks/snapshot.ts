@@ -92,7 +92,7 @@ export function captureImage({ state, hash, appliedIndex }: MachineImage): Itera
     sessions: [...state.sessions.values()].map(({ id, lastIndex, ack, answers }) => {
       return { id, lastIndex, ack, answers: [...answers] };
     }),
-    closedSessions: [...state.closedSessions],
+    closedSessions: [...state.closedSessions.keys()],
     submissions: [...state.submissions],
     claims: [...state.claims],
     ...(state.records.size === 0 ? {} : { records: [...state.records.values()] }),
@@ -195,7 +195,7 @@ export class ImageReader {
     reservations: (reservation) => this.#state.reservations.set(reservation.id, reservation),
     sessions: ({ id, lastIndex, ack, answers }) =>
       this.#state.sessions.set(id, { id, lastIndex, ack, answers: new Map(answers) }),
-    closedSessions: (id) => this.#state.closedSessions.add(id),
+    closedSessions: (id) => this.#state.closedSessions.set(id, true),
     submissions: ([key, ids]) => this.#state.submissions.set(key, ids),
     claims: ([key, answer]) => this.#state.claims.set(key, answer),
     records: (stored) => {

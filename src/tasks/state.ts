@@ -1,5 +1,6 @@
-import { DEFAULT_ATTEMPTS, DEFAULT_LEASE_MS, MAX_LIVE_TASKS } from '../protocol/limits.ts';
+import { DEFAULT_ATTEMPTS, DEFAULT_LEASE_MS, MAX_LIVE_TASKS, MAX_REMEMBERED } from '../protocol/limits.ts';
 import type { ResultValues, TaskResult } from './command.ts';
+import { Memory } from './memory.ts';
 import type { TaskRecord } from './task.ts';
 import { TaskIndex } from './task-index.ts';
 import type { Usage } from './usage.ts';
@@ -76,11 +77,11 @@ export interface MachineState {
   /** The one idle longest first. */
   readonly sessions: Map<string, Session>;
   /** Ids of sessions that were closed, oldest first: they must not come back as new ones. */
-  readonly closedSessions: Set<string>;
+  readonly closedSessions: Memory<true>;
   /** Task ids by idempotency key, oldest first. */
-  readonly submissions: Map<string, readonly string[]>;
+  readonly submissions: Memory<readonly string[]>;
   /** Answers of claims by claimant and request, oldest first. */
-  readonly claims: Map<string, ResultValues['claim']>;
+  readonly claims: Memory<ResultValues['claim']>;
   /** By `namespace/key`, in the order in which they came to be. */
   readonly records: Map<string, StoredRecord>;
   /** Characters of all their values. */
@@ -103,9 +104,9 @@ export function emptyState(): MachineState {
     instances: new Map(),
     reservations: new Map(),
     sessions: new Map(),
-    closedSessions: new Set(),
-    submissions: new Map(),
-    claims: new Map(),
+    closedSessions: new Memory(MAX_REMEMBERED),
+    submissions: new Memory(MAX_REMEMBERED),
+    claims: new Memory(MAX_REMEMBERED),
     records: new Map(),
     recordChars: 0,
     index: new TaskIndex(tasks),

@@ -1,5 +1,5 @@
-import { MAX_LIVE_TASKS, MAX_REMEMBERED } from '../protocol/limits.ts';
-import { accept, type Change, refuse, remember } from './change.ts';
+import { MAX_LIVE_TASKS } from '../protocol/limits.ts';
+import { accept, type Change, refuse } from './change.ts';
 import type { Refusal, SubmitCommand, TaskResult, TaskSpec } from './command.ts';
 import { queueTask, standsInTheWay, updateDependents } from './dependencies.ts';
 import type { MachineState } from './state.ts';
@@ -18,7 +18,7 @@ export function submit(change: Change, { key, tasks }: SubmitCommand): TaskResul
     if (standsInTheWay(state, spec.id)) updateDependents(change, spec.id);
   }
   const taskIds = tasks.map((spec) => spec.id);
-  remember(state.submissions, { key, value: taskIds, limit: MAX_REMEMBERED });
+  state.submissions.set(key, taskIds);
   return accept({ taskIds, repeated: false });
 }
 
