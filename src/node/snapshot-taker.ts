@@ -48,11 +48,11 @@ export class SnapshotTaker {
     this.#entries = 0;
   }
 
-  /** Writing a large state again and again would cost more than the log does: it waits for as much log. */
+  /** Writing a large state again and again would cost far more than the log does: it waits for half as much log. */
   isDue(): boolean {
     if (this.#saving) return false;
     const { everyBytes, everyEntries, store } = this.#options;
-    const factor = Math.max(1, store.latestBytes / everyBytes);
+    const factor = Math.max(1, store.latestBytes / 2 / everyBytes);
     return this.#bytes >= everyBytes * factor || this.#entries >= everyEntries * factor;
   }
 

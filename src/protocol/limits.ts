@@ -41,15 +41,18 @@ export const MAX_SYNC_MS = 60_000;
 export const MAX_APPLIED_AT_ONCE = 1_000;
 
 /**
- * A node snapshots its state when what it has applied since the last one is this much, or as much as that one. What is
- * behind the last one is applied again at a start: so much takes less than half a second.
+ * A node snapshots its state when what it has applied since the last one is this much, or half as much as that one. What
+ * is behind the last one is applied again at a start, by a process that is cold: so much takes a third of a second.
  */
-export const SNAPSHOT_EVERY_BYTES = 8 * MIB;
-export const SNAPSHOT_EVERY_ENTRIES = 25_000;
+export const SNAPSHOT_EVERY_BYTES = 4 * MIB;
+export const SNAPSHOT_EVERY_ENTRIES = 10_000;
 
-/** Entries kept in the log behind a snapshot: a follower that was away for a moment needs none. */
-export const SNAPSHOT_TAIL_BYTES = 16 * MIB;
-export const SNAPSHOT_TAIL_ENTRIES = 50_000;
+/**
+ * Entries kept in the log behind a snapshot: a follower that was away for some seconds needs none. All of them are read
+ * at a start.
+ */
+export const SNAPSHOT_TAIL_BYTES = 8 * MIB;
+export const SNAPSHOT_TAIL_ENTRIES = 20_000;
 
 /** One piece of a snapshot, made in one go: the event loop goes on between two. */
 export const MAX_SNAPSHOT_PIECE_BYTES = 256 * KIB;

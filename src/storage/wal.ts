@@ -74,7 +74,7 @@ interface WalStart {
  * Share of a full segment from which on compaction ends it: nothing of a segment can be freed while it is
  * written to.
  */
-const WORTH_FREEING = 1 / 4;
+const WORTH_FREEING = 1 / 8;
 
 /** One group at a time: while it syncs, what comes in becomes the next one. */
 class Wal implements LogStorage {

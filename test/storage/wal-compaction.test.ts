@@ -81,7 +81,7 @@ describe('compaction', () => {
   test('ends a segment that is large enough, so that the next compaction can free it', async () => {
     const folder = folders.create();
     const writer = startWriter(await open(folder, { maxSegmentBytes: 10_000 }));
-    await writer.write({ entries: [entry(1, 1, 2_000)] });
+    await writer.write({ entries: [entry(1, 1, 800)] });
     await compact(writer, 1);
     await writer.write({ entries: [entry(2)] });
     expect(namesOf(folder)).toEqual(['00000001.wal']);
