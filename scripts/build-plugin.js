@@ -3,12 +3,11 @@
 //
 //   lib/cli/main.js   the command line with the MCP server
 //   lib/cli/hook.js   what answers hooks: small, because reading the other one takes longer than a hook may
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { BUNDLED, licences, root } from './bundle.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const plugin = resolve(process.argv[2] ?? join(root, 'dist', 'plugin'));
 // As deep as src/cli: what looks for the agents finds them two floors up.
 const lib = join(plugin, 'lib', 'cli');
@@ -28,33 +27,13 @@ const knowsItsVersion = {
 };
 
 /** Faster variants in C: a plugin has none, and looking for one takes longer than the whole of a hook. */
-const NATIVE = ['bufferutil', 'utf-8-validate'];
 const NO_NATIVE = {
   'process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED': '"true"',
   'process.env.WS_NO_BUFFER_UTIL': '"true"',
   'process.env.WS_NO_UTF_8_VALIDATE': '"true"',
 };
 
-const common = {
-  absWorkingDir: root,
-  bundle: true,
-  platform: 'node',
-  target: 'node20.19',
-  format: 'esm',
-  minify: true,
-  legalComments: 'none',
-  external: NATIVE,
-  // What a package has as modules can be bundled; in its other form jsonc-parser looks for its parts at run time.
-  mainFields: ['module', 'main'],
-  define: NO_NATIVE,
-  plugins: [knowsItsVersion],
-  // Packages in CommonJS ask for Node's modules in their way.
-  banner: {
-    js: "import{createRequire as raftManagerRequires}from'node:module';const require=raftManagerRequires(import.meta.url);",
-  },
-  logLevel: 'warning',
-  metafile: true,
-};
+const common = { ...BUNDLED, minify: true, define: NO_NATIVE, plugins: [knowsItsVersion] };
 
 rmSync(plugin, { recursive: true, force: true });
 mkdirSync(lib, { recursive: true });
@@ -83,21 +62,4 @@ const hook = await build({
   outdir: lib,
 });
 
-/** Folders of the packages that went into a bundle. */
-function packagesIn({ metafile }) {
-  const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
-  return Object.keys(metafile.inputs).flatMap((path) => folder.exec(path)?.[0] ?? []);
-}
-
-// What was bundled may be passed on under its own terms, which ask to be passed on with it.
-const notices = [...new Set([...packagesIn(command), ...packagesIn(hook)])].sort().map((folder) => {
-  const {
-    name: who,
-    version: which,
-    license,
-  } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
-  const file = readdirSync(join(root, folder)).find((one) => /^(licen[cs]e|copying)/i.test(one));
-  const text = file === undefined ? '' : readFileSync(join(root, folder, file), 'utf8').trim();
-  return `${who} ${which}: ${license}\n\n${text}\n`;
-});
-writeFileSync(join(plugin, 'lib', 'LICENSES.txt'), notices.join(`\n${'-'.repeat(80)}\n\n`));
+writeFileSync(join(plugin, 'lib', 'LICENSES.txt'), licences(command, hook));

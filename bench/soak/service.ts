@@ -10,7 +10,7 @@ import { supervisorOf } from '../../src/swarm/launch.ts';
 import { type SwarmFolder, swarmFolder } from '../../src/swarm/layout.ts';
 import { loadRoster } from '../../src/swarm/roster.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/bin/main.js', import.meta.url));
 const LOOK_MS = 10;
 
 /** A swarm that `raft-manager up` brings up, as a user's. */

@@ -17,7 +17,7 @@ import { onTestFinished } from 'vitest';
 export const ROOT = resolve(import.meta.dirname, '../..');
 
 /** The command as `npm run build` leaves it. */
-export const MAIN = join(ROOT, 'dist/cli/main.js');
+export const MAIN = join(ROOT, 'dist/bin/main.js');
 /** Nothing here takes so long; whoever waits longer waits for something that will not come. */
 const PATIENCE_MS = 60_000;
 const LOOK_AGAIN_MS = 20;
