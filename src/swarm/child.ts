@@ -10,6 +10,8 @@ const GROUP_GRACE_MS = 500;
 /** What an instance's process tells its supervisor over the IPC channel. */
 const fromChild = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), url: z.string() }),
+  /** It has applied what was committed before the term that it is in: it serves. */
+  z.object({ type: z.literal('caught-up') }),
   z.object({ type: z.literal('drained') }),
   /** A script runs in a group of its own, which outlives a process that is killed. */
   z.object({ type: z.literal('group'), pid: z.int().min(2), change: z.enum(['begun', 'ended']) }),

@@ -89,6 +89,9 @@ export class Instance {
   readonly #claims: ClaimKeeper | undefined;
   readonly #blobs: BlobExchange;
   readonly #companions: readonly Companion[];
+  /** Settles when this node has applied what was committed before the term that it is in. */
+  readonly caughtUp: Promise<void>;
+  #onCaughtUp: () => void = () => undefined;
   #url = '';
   #node: Node<ApplyResult> | undefined;
   #leading = false;
@@ -96,6 +99,9 @@ export class Instance {
 
   constructor(options: InstanceOptions) {
     this.#options = options;
+    this.caughtUp = new Promise((resolve) => {
+      this.#onCaughtUp = resolve;
+    });
     this.watchers = new Watchers(options.machine);
     this.#coordinator = new Coordinator({
       machine: options.machine,
@@ -123,6 +129,8 @@ export class Instance {
     onApplied: (entry, applied) => {
       // Whoever votes from now on answers for what was stored before.
       if (entry.kind === 'config') this.#onConfiguration();
+      // Each leader begins its term with one, behind all that was committed before. §8
+      if (entry.kind === 'noop' && entry.term === this.status().term) this.#onCaughtUp();
       if (applied === undefined) return;
       this.#coordinator.onApplied(applied.events);
       this.#worker.onApplied(applied.events);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -164,6 +164,60 @@ describe('of three instances', () => {
     const started = await start(unfit(code, exit), count);
     expect(started.outcome).toBe(outcome);
     expect(started.gaveUp).toHaveLength(count);
+  });
+});
+
+describe('of three instances with a log, on a machine with two processors', () => {
+  const ids = ['a', 'b', 'c'].map(nodeId);
+
+  /** What is told until all are up; `told` is asked after each word. */
+  async function startInTurn(script: string, told: (events: readonly string[], folder: string) => void) {
+    swarms += 1;
+    const folder = swarmFolder(join(root, String(swarms)));
+    for (const one of ids) mkdirSync(folder.wal(one), { recursive: true });
+    const events: string[] = [];
+    const supervisor = new Supervisor({
+      folder,
+      ids,
+      atOnce: 2,
+      command: (of) => [process.execPath, '-e', script, folder.root, of],
+      onEvent({ type, id: of }) {
+        events.push(`${of} ${type}`);
+        // What it does about it, it does at once.
+        setImmediate(() => told(events, folder.root));
+      },
+    });
+    await supervisor.start();
+    await supervisor.halt();
+    return events;
+  }
+
+  const UNTIL_TOLD = "process.on('message', () => process.exit(0));";
+  const ONCE_IT_MAY = `const look = setInterval(() => {
+    if (!require('node:fs').existsSync(process.argv[1] + '/serve')) return;
+    clearInterval(look);
+    process.send({ type: 'caught-up' });
+  }, 5);`;
+
+  test('a majority goes first, and the other one when these serve', async () => {
+    let seen: readonly string[] = [];
+    const events = await startInTurn(
+      `${readyThen('undefined')} ${ONCE_IT_MAY} ${UNTIL_TOLD}`,
+      (so, folder) => {
+        if (so.length !== 4) return;
+        seen = [...so];
+        writeFileSync(join(folder, 'serve'), '');
+      },
+    );
+    expect([...seen].sort()).toEqual(['a ready', 'a started', 'b ready', 'b started']);
+    expect(events.slice(4)).toEqual(['c started', 'c ready']);
+  });
+
+  test('nobody waits for a majority of which one does not work', async () => {
+    const word = "process.send({ type: 'unfit', code: 'DATA_DAMAGED', message: '' }, () => process.exit(65))";
+    const script = `if (process.argv[2] === 'a') ${word}; else { ${readyThen('undefined')} } ${UNTIL_TOLD}`;
+    const events = await startInTurn(script, () => undefined);
+    expect(events.indexOf('c started')).toBe(events.indexOf('a gave-up') + 1);
   });
 });
 
