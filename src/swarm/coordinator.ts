@@ -27,7 +27,9 @@ export interface CoordinatorOptions {
 /** Sessions of clients that said nothing for so long are closed through the log. */
 const SESSION_IDLE_MS = 60 * 60 * 1000;
 const SWEEP_INTERVAL_MS = 500;
-/** A node that is silent for so long gets no more work until it registers again. */
+/** Ten heartbeats: who is silent for so long is given nothing new before it is heard again. */
+const OUT_OF_REACH_MS = 1_000;
+/** What a node holds that is silent for so long is given to others, and it must register again. */
 const INSTANCE_SILENCE_MS = 10_000;
 /** After a proposal that failed. */
 const PAUSE_MS = 100;
@@ -43,6 +45,7 @@ export class Coordinator {
   #planning = false;
   #planAgain = false;
   #raising = false;
+  #absent: ReadonlySet<string> = new Set();
   #wakeUp: NodeJS.Timeout | undefined;
 
   constructor(options: CoordinatorOptions) {
@@ -53,6 +56,7 @@ export class Coordinator {
   begin(): void {
     this.end();
     this.#reign = new AbortController();
+    this.#absent = new Set();
     const leases = new IdleWatch<number>();
     const reservations = new IdleWatch<number>();
     const sessions = new IdleWatch<number>();
@@ -63,6 +67,7 @@ export class Coordinator {
       this.#expireLeases(leases);
       this.#expireReservations(reservations);
       this.#expireSessions(sessions);
+      this.#lookAround();
       this.#dismissSilent();
       this.#dismissStrangers();
     }, SWEEP_INTERVAL_MS);
@@ -95,7 +100,7 @@ export class Coordinator {
     if (this.#raising) return;
     const { machine } = this.#options;
     const now = Date.now();
-    const assignments = machine.plan(now);
+    const assignments = machine.plan(now, this.#absent);
     if (assignments.length === 0) {
       const wakeUp = machine.nextWakeUp(now);
       if (wakeUp !== undefined) this.#planIn(Math.max(1, wakeUp - now));
@@ -194,6 +199,14 @@ export class Coordinator {
       if (session === undefined) continue;
       void propose({ kind: 'session-expire', sessionId: id, lastIndex: session.lastIndex });
     }
+  }
+
+  /** Whoever is heard again may have been the only one who is able to do what waits. */
+  #lookAround(): void {
+    const before = this.#absent;
+    const silent = this.#options.silences().filter(({ silentMs }) => silentMs >= OUT_OF_REACH_MS);
+    this.#absent = new Set(silent.map(({ id }) => id));
+    if ([...before].some((id) => !this.#absent.has(id))) this.plan();
   }
 
   /** Work must not wait for somebody who is gone. Whoever comes back registers again. */

@@ -141,8 +141,8 @@ export class TaskMachine {
   }
 
   /** What the coordinator should propose to assign at wall clock `at`. */
-  plan(at: number): AssignCommand['assignments'] {
-    return plan(this.#state, at);
+  plan(at: number, absent?: ReadonlySet<string>): AssignCommand['assignments'] {
+    return plan(this.#state, at, absent);
   }
 
   /** When to plan again although nothing was applied, as a wall clock in ms. */

@@ -54,12 +54,17 @@ export function hasRoom(state: MachineState, { id, capacity }: Instance): boolea
   return state.index.heldBy(id).size < capacity;
 }
 
-/** Best task first, each to the least loaded instance that is able to do it; at most one command's worth. */
-export function plan(state: MachineState, at: number): AssignCommand['assignments'] {
+const NOBODY: ReadonlySet<string> = new Set();
+
+/**
+ * Best task first, each to the least loaded instance that is able to do it and is not `absent`; at most one command's
+ * worth.
+ */
+export function plan(state: MachineState, at: number, absent = NOBODY): AssignCommand['assignments'] {
   if (state.paused !== undefined || swarmExhaustion(state) !== undefined) return [];
   state.index.setClock(at);
   const room = Math.min(MAX_BATCH, state.settings.maxActive - state.index.active);
-  const queues = openQueues(state);
+  const queues = openQueues(state, absent);
   const assignments: { taskId: string; instanceId: string }[] = [];
   while (assignments.length < room) {
     const queue = bestQueue(queues);
@@ -91,9 +96,9 @@ interface Queue {
   readonly workers: readonly Worker[];
 }
 
-function openQueues(state: MachineState): Set<Queue> {
+function openQueues(state: MachineState, absent: ReadonlySet<string>): Set<Queue> {
   const open = [...state.instances.values()]
-    .filter((instance) => hasRoom(state, instance))
+    .filter((instance) => hasRoom(state, instance) && !absent.has(instance.id))
     .map(({ id, capacity, capabilities }) => {
       const worker: Worker = { id, capacity, load: state.index.heldBy(id).size };
       return { worker, capabilities };

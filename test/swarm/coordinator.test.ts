@@ -19,7 +19,7 @@ function reign(heard: number | undefined) {
   log.register('n1');
   log.submit('a');
   const proposed: TaskCommand['kind'][] = [];
-  const swarm = { heard };
+  const swarm = { heard, silentMs: 0 };
   const coordinator = new Coordinator({
     machine: log.machine,
     leaseMs: DEFAULT_LEASE_MS,
@@ -29,12 +29,12 @@ function reign(heard: number | undefined) {
       coordinator.onApplied(log.append(encodeEnvelope({ at: 1, body: command })).events);
       return true;
     },
-    silences: () => [],
+    silences: () => [{ id: 'n1', silentMs: swarm.silentMs }],
     isMember: () => true,
     commonLevel: () => swarm.heard,
   });
   onTestFinished(() => coordinator.end());
-  return { coordinator, proposed, swarm };
+  return { coordinator, log, proposed, swarm };
 }
 
 describe('the first task of a swarm', () => {
@@ -58,4 +58,18 @@ describe('the first task of a swarm', () => {
     await vi.advanceTimersByTimeAsync(1_000);
     expect(proposed).toEqual(['assign', 'raise-level']);
   });
+});
+
+test('whoever is silent is given nothing new before it is heard again', async () => {
+  const { coordinator, log, proposed, swarm } = reign(LATEST_LEVEL);
+  coordinator.begin();
+  await vi.advanceTimersByTimeAsync(0);
+  swarm.silentMs = 1_000;
+  await vi.advanceTimersByTimeAsync(1_000);
+  coordinator.onApplied(log.apply({ kind: 'submit', key: 'b', tasks: [{ id: 'b', run: 'true' }] }).events);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(proposed).toEqual(['raise-level', 'assign']);
+  swarm.silentMs = 0;
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(proposed).toEqual(['raise-level', 'assign', 'assign']);
 });

@@ -30,6 +30,13 @@ describe('plan', () => {
     expect(planned()).toEqual(['a→small', 'b→large', 'c→large', 'd→small', 'e→large', 'f→large']);
   });
 
+  test('nobody who is absent, though there be nobody else', () => {
+    log.submit('a', { id: 'b', requires: ['x'] });
+    log.register('near');
+    log.register('far', { capabilities: ['x'] });
+    expect(log.machine.plan(log.at, new Set(['far']))).toEqual([{ taskId: 'a', instanceId: 'near' }]);
+  });
+
   test('every capability a task requires, or it waits without holding up others', () => {
     log.submit({ id: 'both', requires: ['x', 'y'] }, { id: 'one', requires: ['y'] }, { id: 'none' });
     log.register('w1', { capabilities: ['x'] });
