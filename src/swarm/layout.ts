@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
@@ -117,7 +117,20 @@ export function prepareStateFolder(state: string): void {
     const reason = error instanceof Error ? error.message : String(error);
     throw new SwarmError(
       'BAD_INPUT',
-      `cannot write to the state folder ${state}: ${reason}. Choose another with --dir`,
+      `cannot write to the state folder ${state}: ${reason}${ownerOf(state)}. Choose another with --dir`,
     );
+  }
+}
+
+/** Whose a folder is that this user may not use; nothing where that is not the matter. */
+function ownerOf(folder: string): string {
+  try {
+    const uid = statSync(folder, { throwIfNoEntry: false })?.uid;
+    if (uid === undefined || uid === process.getuid?.()) return '';
+    return `; it belongs to user ${uid}: run as that one, or give it to this one (chown -R)`;
+  } catch (error) {
+    // A folder above it is closed to this user: what was refused names it.
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    return '';
   }
 }

@@ -25,6 +25,7 @@ import { createSwarm, loadRoster, updateRoster } from '../../src/swarm/roster.ts
 import { entries, hardState, startWriter } from '../storage/log-writes.ts';
 
 const FIRST = nodeId('raft-manager-1');
+const SECOND = nodeId('raft-manager-2');
 const RUNTIME = { version: '20.19.0', range: '>=20.19' };
 const NOBODY = 2 ** 22 + 1;
 
@@ -173,13 +174,13 @@ describe('a data folder', () => {
       instance: FIRST,
     },
     {
-      why: 'its data are gone',
-      harm: (folder) => rmSync(folder.wal(FIRST), { recursive: true }),
+      why: 'the data of one that does not vote are gone',
+      harm: (folder) => rmSync(folder.wal(SECOND), { recursive: true }),
       gravity: 'note',
       about: 'missing',
-      path: (folder) => folder.wal(FIRST),
-      what: /its data are gone; it was raft-manager-1/,
-      instance: FIRST,
+      path: (folder) => folder.wal(SECOND),
+      what: /its data are gone; it was raft-manager-2/,
+      instance: SECOND,
     },
     {
       why: 'a snapshot was half made',
@@ -226,6 +227,24 @@ describe('a data folder', () => {
     const expected = { gravity, about, instance, path: path(folder), what: expect.stringMatching(what) };
     expect(findings).toContainEqual({ ...expected, advice: expect.stringMatching(/./) });
     expect(new Set(findings.map((finding) => finding.gravity))).toEqual(new Set([gravity]));
+  });
+
+  test('names what to do when the data of so many voters are gone that nobody can let them in again', async () => {
+    const { state, folder } = await stoppedSwarm();
+    rmSync(folder.wal(FIRST), { recursive: true });
+    expect((await checkup(state)).findings).toMatchObject([
+      {
+        gravity: 'wrong',
+        about: 'majority',
+        path: folder.root,
+        instance: null,
+        what: expect.stringContaining(
+          'the data of raft-manager-1 are gone, and no majority of this machine’s voters (1) is left',
+        ),
+        advice: expect.stringContaining('"raft-manager recover"'),
+      },
+      { gravity: 'note', about: 'missing', instance: FIRST },
+    ]);
   });
 
   test('forgets how an instance ended once it has come up again', async () => {

@@ -7,6 +7,7 @@ import { loadRoster, loadToken, type Roster } from '../roster.ts';
 import { type Finding, note, refusal, wrong } from './finding.ts';
 import { checkInstance } from './instance-check.ts';
 import { checkDisk, checkRuntime, type Runtime } from './machine-check.ts';
+import { checkMajority } from './majority-check.ts';
 import { checkRights } from './rights-check.ts';
 
 export interface Checkup {
@@ -43,9 +44,11 @@ export async function examine(project: ProjectFolder, runtime: Runtime): Promise
   for (const folder of swarms) {
     const { roster, found } = checkSwarm(folder);
     findings.push(...found);
-    for (const member of roster?.nodes ?? []) {
+    if (roster === undefined) continue;
+    findings.push(...checkMajority(folder, roster));
+    for (const member of roster.nodes) {
       instances += 1;
-      if (roster !== undefined) findings.push(...(await checkInstance({ folder, roster, member })));
+      findings.push(...(await checkInstance({ folder, roster, member })));
     }
   }
   return { state: place, swarms: swarms.length, instances, findings };

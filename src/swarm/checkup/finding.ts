@@ -29,6 +29,7 @@ type Topic =
   | 'unreadable'
   | 'roster'
   | 'identity'
+  | 'majority'
   | 'foreign'
   | 'damaged'
   | 'quarantined'
