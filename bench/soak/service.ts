@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import { findEndpoint } from '../../src/swarm/endpoint.ts';
 import { supervisorOf } from '../../src/swarm/launch.ts';
 import { type SwarmFolder, swarmFolder } from '../../src/swarm/layout.ts';
 import { loadRoster } from '../../src/swarm/roster.ts';
+import { cpuMs } from '../children.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/bin/main.js', import.meta.url));
 const LOOK_MS = 10;
@@ -17,6 +18,8 @@ const LOOK_MS = 10;
 export class Service {
   readonly folder: SwarmFolder;
   readonly #root: string;
+  /** Pid of the command that was given last. */
+  #command = 0;
 
   constructor(root: string) {
     this.#root = root;
@@ -56,6 +59,13 @@ export class Service {
     while (pids.some(isAlive)) await delay(LOOK_MS);
   }
 
+  /** Processor time that the command, the supervisor and its instances have used so far: what others take on this machine is not in it. */
+  cpuMs(): number {
+    const supervisor = supervisorOf(this.folder);
+    const pids = [this.#command, supervisor, ...childrenOf(supervisor)].flatMap((pid) => pid ?? []);
+    return pids.filter(isAlive).reduce((sum, pid) => sum + cpuMs(pid), 0);
+  }
+
   /** What all nodes have on their disk: blocks that are taken, preallocated ones included. */
   diskBytes(): number {
     const nodes = join(this.folder.root, 'nodes');
@@ -67,6 +77,7 @@ export class Service {
     const child = spawn(process.execPath, [MAIN, ...args, '--dir', this.#root], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
+    this.#command = child.pid ?? 0;
     return new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (code) => {
@@ -80,6 +91,12 @@ export class Service {
 /** A segment may be removed between the listing and the look. */
 function blocksOf(path: string): number {
   return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+}
+
+/** proc(5) */
+function childrenOf(pid: number | undefined): readonly number[] {
+  if (pid === undefined) return [];
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
 function isAlive(pid: number): boolean {

@@ -5,6 +5,7 @@ import { checkExecutor, createExecutor } from '../../agents/executors/registry.t
 import { SwarmError } from '../../protocol/errors.ts';
 import { takeCensus } from '../../swarm/census.ts';
 import { checkWritable } from '../../swarm/checkup/machine-check.ts';
+import { checkMajority } from '../../swarm/checkup/majority-check.ts';
 import { supervisorOf } from '../../swarm/launch.ts';
 import {
   locateProject,
@@ -86,6 +87,10 @@ async function found(
   if (!isNew) {
     checkUsable(folder);
     checkUnchanged(folder, isGiven);
+    // It may come up all the same, with members of other machines.
+    for (const { what, advice } of checkMajority(folder, loadRoster(folder))) {
+      process.stderr.write(`raft-manager: ${what}; ${advice}\n`);
+    }
     await checkExecutor(await createExecutor(loadRoster(folder).executor), process.env);
   } else {
     const roster = await planFromOptions(options, { project, name: 'swarm' });
