@@ -11,6 +11,7 @@ import type { ClusterId, NodeId } from './protocol/ids.ts';
 import { DEFAULT_VERIFY_MS } from './protocol/limits.ts';
 import { raftConfig } from './raft/config.ts';
 import { createQuorumManager } from './siblings/quorum-manager/companion.ts';
+import { watchMisconduct } from './siblings/security-manager/misconduct-watch.ts';
 import type { SnapshotStore } from './storage/port.ts';
 import { openWal, type WalOptions } from './storage/wal.ts';
 import { AddressBook } from './swarm/address-book.ts';
@@ -39,7 +40,7 @@ import { PROMPT_WORK } from './tasks/task.ts';
 import { openTransportServer } from './transport/server.ts';
 
 /** Siblings that work inside every instance. */
-const COMPANIONS: readonly CompanionFactory[] = [createQuorumManager];
+const COMPANIONS: readonly CompanionFactory[] = [createQuorumManager, watchMisconduct];
 
 export interface ComposeOptions {
   readonly folder: SwarmFolder;
@@ -131,6 +132,8 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     },
     health: () => ({ id: memberId, clusterId, swarm: roster.name, ...healthOf(instance.status()) }),
     onTrouble,
+    onMisconduct: (misconduct) => instance.noteMisconduct(misconduct),
+    onBallot: (ballot) => instance.noteBallot(ballot),
   });
   const node = createNode({
     id: memberId,

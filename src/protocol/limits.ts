@@ -166,6 +166,20 @@ export const MAX_RECORD_CHARS = 512 * KIB;
 export const MAX_ALL_RECORD_CHARS = 64 * MIB;
 export const MAX_RECORD_WRITES = 64;
 
+/** The audit log: so many records, of which each has less than 1 KiB; the oldest are dropped for newer ones. */
+export const MAX_AUDIT_RECORDS = 2_000;
+/** Of one subject and kind a node writes one record in this time, and counts in between. */
+export const AUDIT_WINDOW_MS = 60_000;
+/** Subjects and kinds that one node tells apart at a time; who comes after them is counted as "others". */
+export const MAX_AUDIT_TALLIES = 32;
+/** Records that one command appends. */
+export const MAX_AUDIT_BATCH = 16;
+
+/** Terms of which it is remembered who voted for whom: more elections are not held between two comparisons. */
+export const MAX_BALLOT_TERMS = 64;
+/** Between two comparisons of what the members have seen of votes. */
+export const BALLOT_COMPARISON_MS = 60_000;
+
 /** Reservations, and patterns of one: every new one is compared with all that are held. */
 export const MAX_RESERVATIONS = 1_000;
 export const MAX_PATTERNS = 32;

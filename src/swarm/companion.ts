@@ -1,5 +1,6 @@
 import type { NodeStatus } from '../node/port.ts';
 import type { NodeId } from '../protocol/ids.ts';
+import type { Ballot, Misconduct } from '../protocol/misconduct.ts';
 import type { Configuration } from '../protocol/state.ts';
 import type { MembershipChange } from '../raft/membership.ts';
 import type { ResultValues, TaskCommand } from '../tasks/command.ts';
@@ -33,6 +34,8 @@ export interface CompanionHost {
   shiftRank(shift: number): void;
   /** Where a member listens, as far as it is known here; of this instance, too. */
   urlOf(member: NodeId): string | undefined;
+  /** Tells a member to stop, and to stay down until a person has decided. @throws SwarmError when it cannot be told */
+  quarantine(member: NodeId, why: string): Promise<void>;
   /** For the log of the operator. */
   onTrouble(error: unknown): void;
 }
@@ -53,6 +56,10 @@ export interface Companion {
   onApplied?(index: number, events: readonly TaskEvent[]): void;
   /** Who belongs to the swarm has changed in this node's log. */
   onConfiguration?(): void;
+  /** Somebody does what nobody does who keeps to the protocol. May come before `start`. */
+  onMisconduct?(misconduct: Misconduct): void;
+  /** Whom a member has voted for, as this node has seen it. */
+  onBallot?(ballot: Ballot): void;
   /** A snapshot took the place of the state: everything may have changed. */
   onRestored?(): void;
   /** The instance stops; what has to be on the disk is when this resolves. */

@@ -3,6 +3,7 @@ import type { Node } from '../node/node.ts';
 import type { NodeListener, NodeStatus } from '../node/port.ts';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import type { Millis, NodeId } from '../protocol/ids.ts';
+import type { Ballot, Misconduct } from '../protocol/misconduct.ts';
 import { type Configuration, members } from '../protocol/state.ts';
 import { encodeEnvelope } from '../tasks/codec.ts';
 import type { TaskCommand, TaskResult } from '../tasks/command.ts';
@@ -196,6 +197,7 @@ export class Instance {
       transfer: (target) => settled((done) => this.#required().transfer(target, done)),
       shiftRank: (shift) => this.#required().shiftRank(shift),
       urlOf: (member) => this.#urlOf(member),
+      quarantine: (member, why) => this.#quarantine(member, why),
     };
   }
 
@@ -212,17 +214,39 @@ export class Instance {
       machine,
       everyMs: verifyEveryMs,
       configuration,
-      checkpoint: async (full) =>
-        indexOf(await this.#send(encodeEnvelope({ at: Date.now(), body: { kind: 'checkpoint', full } }))),
+      checkpoint: (full) => this.#checkpoint(full),
       hear: (ids, at) =>
         hearMembers(
           ids.map((one) => ({ id: one, url: urlOf(one) })),
           at,
           how,
         ),
-      quarantine: (member, order) => orderQuarantine({ id: member, url: urlOf(member) }, order, how),
+      quarantine: (member, order) => {
+        this.noteMisconduct({ kind: 'divergence', subject: `member ${member}`, detail: order.why });
+        return orderQuarantine({ id: member, url: urlOf(member) }, order, how);
+      },
       onAlarm: onTrouble,
     };
+  }
+
+  async #checkpoint(full: boolean): Promise<number> {
+    return indexOf(await this.#send(encodeEnvelope({ at: Date.now(), body: { kind: 'checkpoint', full } })));
+  }
+
+  /** At a checkpoint of its own: whoever has a note of it is who was meant, and not one that took its place. */
+  async #quarantine(member: NodeId, why: string): Promise<void> {
+    const { folder, version } = this.#options;
+    const place = { id: member, url: this.#urlOf(member) ?? null };
+    const order = { index: await this.#checkpoint(false), why };
+    await orderQuarantine(place, order, { folder, version, timeoutMs: AUDIT_TIMEOUT_MS });
+  }
+
+  noteMisconduct(misconduct: Misconduct): void {
+    for (const companion of this.#companions) companion.onMisconduct?.(misconduct);
+  }
+
+  noteBallot(ballot: Ballot): void {
+    for (const companion of this.#companions) companion.onBallot?.(ballot);
   }
 
   /** Publishes where `node` is to be found, and joins the work as soon as there is a quorum. */

@@ -20,6 +20,8 @@ export const REQUEST = {
   readBlob: 6,
   /** Body and answer: as the quorum manager says. */
   quorum: 7,
+  /** No body. Answer: what the node has seen of votes. */
+  ballots: 10,
 } as const;
 
 /** A query as it goes over the wire, where all tasks at once need not fit. */

@@ -1,4 +1,5 @@
 import { MAX_ALL_RECORD_CHARS, MAX_RECORDS } from '../protocol/limits.ts';
+import { auditObjection } from './audit-rule.ts';
 import { accept, type Change, refuse } from './change.ts';
 import type { TaskResult } from './command.ts';
 import type { RecordCommand, RecordWrite } from './member-command.ts';
@@ -19,6 +20,8 @@ export function writeRecords(change: Change, { writes }: RecordCommand): TaskRes
       `${nameOf(write)} ${found}, and ${write.expect} was expected; read it again`,
     );
   }
+  const objection = auditObjection(state, writes);
+  if (objection !== undefined) return refuse('STALE_VERSION', objection);
   const full = whyFull(state, writes);
   if (full !== undefined) return refuse('LIMIT_EXCEEDED', full);
   for (const write of writes) put(change, write);

@@ -1,0 +1,26 @@
+import type { TaskMachine } from '../../tasks/machine.ts';
+
+/**
+ * Who is quarantined for two votes in one term:
+ *
+ * - `off`: nobody; it is in the audit log.
+ * - `witnessed`: whom one and the same member has seen give both. One liar can then cost the swarm one member at most by
+ *   a lie about it, as any member can by an order.
+ * - `reported`: also whom two members together have seen to, each of whom may be wrong.
+ */
+export const QUARANTINE_POLICIES = ['off', 'witnessed', 'reported'] as const;
+
+export type QuarantinePolicy = (typeof QUARANTINE_POLICIES)[number];
+
+export const DEFAULT_QUARANTINE_POLICY: QuarantinePolicy = 'witnessed';
+
+/** Where the swarm keeps it. */
+export const POLICY_RECORD = { namespace: 'security', key: 'quarantine-policy' } as const;
+
+export function policyOf(value: string | undefined): QuarantinePolicy {
+  return QUARANTINE_POLICIES.find((policy) => policy === value) ?? DEFAULT_QUARANTINE_POLICY;
+}
+
+export function policyIn({ records }: Pick<TaskMachine, 'records'>): QuarantinePolicy {
+  return policyOf(records.get(`${POLICY_RECORD.namespace}/${POLICY_RECORD.key}`)?.value);
+}
