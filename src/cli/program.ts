@@ -15,6 +15,7 @@ import { quorumCommand } from './commands/quorum.ts';
 import { recoverCommand } from './commands/recover.ts';
 import { releaseCommand, reserveCommand } from './commands/reserve.ts';
 import { runCommand } from './commands/run.ts';
+import { securityCommand } from './commands/security.ts';
 import { snapshotCommand } from './commands/snapshot.ts';
 import { statusCommand } from './commands/status.ts';
 import { swarmCommand } from './commands/swarm.ts';
@@ -59,6 +60,7 @@ Exit codes: 0 ok, 1 the work failed, 2 the input or usage is wrong, 3 no quorum 
     restoreCommand(),
     recoverCommand(),
     verifyCommand(),
+    securityCommand(),
     transferCommand(),
     doctorCommand(),
     agentsCommand(),

@@ -15,7 +15,7 @@ import {
 } from './audit-record.ts';
 
 /** A record as it was read. */
-export interface StoredRecord {
+interface StoredRecord {
   readonly key: string;
   readonly value: string;
   /** Log index of its last change. */
@@ -56,7 +56,7 @@ export function noteOperatorAction(
   return appendToAudit(swarmStore(swarm), [{ ...action, count: 1 }], Date.now());
 }
 
-export function swarmStore(swarm: Pick<Swarm, 'execute' | 'query'>): AuditStore {
+function swarmStore(swarm: Pick<Swarm, 'execute' | 'query'>): AuditStore {
   return {
     read: () => swarm.query({ kind: 'records', namespace: AUDIT_NAMESPACE }),
     write: async (writes) => void (await swarm.execute({ kind: 'record', writes })),

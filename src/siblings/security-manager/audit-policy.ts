@@ -8,19 +8,16 @@ import type { TaskMachine } from '../../tasks/machine.ts';
  *   a lie about it, as any member can by an order.
  * - `reported`: also whom two members together have seen to, each of whom may be wrong.
  */
-export const QUARANTINE_POLICIES = ['off', 'witnessed', 'reported'] as const;
+const QUARANTINE_POLICIES = ['off', 'witnessed', 'reported'] as const;
 
 export type QuarantinePolicy = (typeof QUARANTINE_POLICIES)[number];
 
-export const DEFAULT_QUARANTINE_POLICY: QuarantinePolicy = 'witnessed';
+const DEFAULT_QUARANTINE_POLICY: QuarantinePolicy = 'witnessed';
 
 /** Where the swarm keeps it. */
 export const POLICY_RECORD = { namespace: 'security', key: 'quarantine-policy' } as const;
 
-export function policyOf(value: string | undefined): QuarantinePolicy {
-  return QUARANTINE_POLICIES.find((policy) => policy === value) ?? DEFAULT_QUARANTINE_POLICY;
-}
-
 export function policyIn({ records }: Pick<TaskMachine, 'records'>): QuarantinePolicy {
-  return policyOf(records.get(`${POLICY_RECORD.namespace}/${POLICY_RECORD.key}`)?.value);
+  const value = records.get(`${POLICY_RECORD.namespace}/${POLICY_RECORD.key}`)?.value;
+  return QUARANTINE_POLICIES.find((policy) => policy === value) ?? DEFAULT_QUARANTINE_POLICY;
 }

@@ -10,7 +10,7 @@ export const HEAD_KEY = 'head';
 export const ANCHOR_KEY = 'anchor';
 
 /** What comes before the first record. */
-export const NO_HASH = '0'.repeat(64);
+const NO_HASH = '0'.repeat(64);
 
 const line = z.string().max(MAX_LINE_CHARS);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
