@@ -46,6 +46,7 @@ describe('floors', () => {
   test.each([
     { why: 'down', from: 'src/swarm/a.ts', target: 'src/agents/b.ts' },
     { why: 'inside one folder', from: 'src/cli/view/a.ts', target: 'src/cli/b.ts' },
+    { why: 'inside one sibling', from: 'src/siblings/x/types/a.ts', target: 'src/siblings/x/b.ts' },
     { why: 'to the port of a floor below', from: 'src/node/a.ts', target: 'src/storage/port.ts' },
     { why: 'the loop drives the core', from: 'src/node/a.ts', target: 'src/raft/raft.ts' },
     { why: 'the wiring knows adapters', from: 'src/compose.ts', target: 'src/storage/wal.ts' },
@@ -81,6 +82,12 @@ describe('floors', () => {
       from: 'src/siblings/a.ts',
       target: 'src/raft/b.ts',
       told: 'surfaces and siblings see the log through swarm/',
+    },
+    {
+      why: 'from one sibling to another',
+      from: 'src/siblings/quorum-manager/a.ts',
+      target: 'src/siblings/security-manager/b.ts',
+      told: 'quorum-manager and security-manager know each other only through the swarm',
     },
     {
       why: 'to an adapter',

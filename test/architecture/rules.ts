@@ -26,6 +26,9 @@ const OPEN_TO_ALL = /\/(port|client-[a-z-]+|folder-lock|offline-[a-z-]+)\.ts$/;
 /** Whoever starts the program chooses the surface: the command line hands over to another one's front door. */
 const FRONT_DOOR = /^src\/(mcp|http|claude-code)\/main\.ts$/;
 
+/** Each sibling is a house of its own. */
+const SIBLING = /^src\/siblings\/([^/]+)\//;
+
 const MAX_LINES = 400;
 
 /** Folders where equal inputs must give equal outputs, so that replicas agree and a seed replays. */
@@ -120,7 +123,13 @@ function forbidden(from: string, target: string): string | undefined {
   if (target === COMPOSE) {
     return floorOf(from) === SURFACE_FLOOR ? undefined : 'only a surface may ask for a wired swarm';
   }
-  return forbiddenBetweenFolders(from, target);
+  return forbiddenBetweenSiblings(from, target) ?? forbiddenBetweenFolders(from, target);
+}
+
+function forbiddenBetweenSiblings(from: string, target: string): string | undefined {
+  const [here, there] = [from, target].map((path) => SIBLING.exec(path)?.[1]);
+  if (here === undefined || there === undefined || here === there) return undefined;
+  return `${here} and ${there} know each other only through the swarm`;
 }
 
 function forbiddenBetweenFolders(from: string, target: string): string | undefined {
