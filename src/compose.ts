@@ -10,6 +10,7 @@ import { SwarmError } from './protocol/errors.ts';
 import type { ClusterId, NodeId } from './protocol/ids.ts';
 import { DEFAULT_VERIFY_MS } from './protocol/limits.ts';
 import { raftConfig } from './raft/config.ts';
+import { crdtSynchronizer } from './siblings/crdt-synchronizer/companion.ts';
 import { createQuorumManager } from './siblings/quorum-manager/companion.ts';
 import { watchMisconduct } from './siblings/security-manager/misconduct-watch.ts';
 import type { SnapshotStore } from './storage/port.ts';
@@ -40,7 +41,7 @@ import { PROMPT_WORK } from './tasks/task.ts';
 import { openTransportServer } from './transport/server.ts';
 
 /** Siblings that work inside every instance. */
-const COMPANIONS: readonly CompanionFactory[] = [createQuorumManager, watchMisconduct];
+const COMPANIONS: readonly CompanionFactory[] = [createQuorumManager, watchMisconduct, crdtSynchronizer];
 
 export interface ComposeOptions {
   readonly folder: SwarmFolder;

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { agentCommand } from './commands/agent.ts';
 import { agentsCommand } from './commands/agents.ts';
 import { backupCommand, restoreCommand } from './commands/backup.ts';
+import { crdtCommand } from './commands/crdt.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { guardCommand } from './commands/guard.ts';
@@ -62,6 +63,7 @@ Exit codes: 0 ok, 1 the work failed, 2 the input or usage is wrong, 3 no quorum 
     verifyCommand(),
     securityCommand(),
     transferCommand(),
+    crdtCommand(),
     doctorCommand(),
     agentsCommand(),
     hooksCommand(),

@@ -40,6 +40,7 @@ export type ErrorCode =
   | 'LEVEL_TOO_LOW'
   | 'UNKNOWN_BLOB'
   | 'STALE_VERSION'
+  | 'UNKNOWN_DOCUMENT'
   // Storage and transport
   | 'DATA_LOCKED'
   | 'DATA_DAMAGED'

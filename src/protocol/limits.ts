@@ -180,6 +180,43 @@ export const MAX_BALLOT_TERMS = 64;
 /** Between two comparisons of what the members have seen of votes. */
 export const BALLOT_COMPARISON_MS = 60_000;
 
+/** Shared documents outside the log: each lies in the memory and on the disk of every instance. */
+export const MAX_CRDT_DOCUMENTS = 1_000;
+
+/** One document as Yjs writes it down: it goes over the wire, and is taken in, in one piece of some 20 ms. */
+export const MAX_CRDT_DOCUMENT_BYTES = 2 * MIB;
+
+/** What several who were apart may have made of one together; more is not taken in. */
+export const MAX_CRDT_MERGED_BYTES = 8 * MIB;
+
+/** One value in a document, and its levels; the parser of Yjs recurses. */
+export const MAX_CRDT_VALUE_CHARS = 16 * KIB;
+export const MAX_CRDT_VALUE_DEPTH = 16;
+
+/** Elements of one set or list: a set is looked through when an element leaves it. Characters of one text. */
+export const MAX_CRDT_ELEMENTS = 20_000;
+export const MAX_CRDT_TEXT_CHARS = 512 * KIB;
+
+/** Fields of one document, their names, and levels of or-maps inside each other. */
+export const MAX_CRDT_FIELDS = 1_000;
+export const MAX_CRDT_NAME_CHARS = 128;
+export const MAX_CRDT_DEPTH = 4;
+
+/** Operations of one request. */
+export const MAX_CRDT_OPERATIONS = 1_000;
+
+/** Updates in one frame between two instances; one that is larger goes alone. */
+export const MAX_CRDT_FRAME_BYTES = 1 * MIB;
+
+/** State of a document that a checkpoint keeps in the log: with Base64 and the rest it fits a record. */
+export const MAX_CRDT_CHECKPOINT_BYTES = 372 * KIB;
+
+/** Requests of clients that wait for a document to change. */
+export const MAX_CRDT_WATCHERS = 256;
+
+/** Notes on the swarm's blackboard; whoever writes one takes the oldest away. */
+export const MAX_BLACKBOARD_NOTES = 200;
+
 /** Reservations, and patterns of one: every new one is compared with all that are held. */
 export const MAX_RESERVATIONS = 1_000;
 export const MAX_PATTERNS = 32;

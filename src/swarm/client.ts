@@ -48,6 +48,8 @@ export interface ClientOptions {
   readonly only?: string;
   /** Talks to whoever is there alone. */
   readonly url?: string;
+  /** Between two attempts at a link; default 50. */
+  readonly redialPauseMs?: Millis;
   /** An instance of this folder that is not to be asked: it wants to know something of the others. */
   readonly except?: string;
   /** Watches the log from the first link on; after a lost link it goes on with the next. */
@@ -260,7 +262,7 @@ export class SwarmClient implements Swarm {
         if (typeof outcome !== 'string') return outcome;
         lastWords = ` (${outcome})`;
       }
-      await delay(REDIAL_PAUSE_MS);
+      await delay(this.#options.redialPauseMs ?? REDIAL_PAUSE_MS);
     } while (performance.now() < deadline && !this.#closed);
     const message = `no node of the swarm in ${folder.root} answers${lastWords}; start it with "raft-manager up"`;
     throw new SwarmError('NOT_RUNNING', message);
@@ -291,6 +293,7 @@ export class SwarmClient implements Swarm {
         if (onNotice !== undefined && !this.#closed) this.#relink();
       },
     });
+    if (this.#closed) void link.close();
     this.#link = link;
     if (onNotice !== undefined) {
       link.request(REQUEST.watch, new Uint8Array(0), () => onRelinked?.());

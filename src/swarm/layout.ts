@@ -14,6 +14,8 @@ export interface SwarmFolder {
   wal(id: NodeId): string;
   /** Contents beside the log. */
   blobs(id: NodeId): string;
+  /** Documents that are shared outside the log. */
+  documents(id: NodeId): string;
   endpoint(id: NodeId): string;
   identity(id: NodeId): string;
   /** Under which id it was a member last; not among its data, which may be lost. */
@@ -36,6 +38,7 @@ export function swarmFolder(root: string): SwarmFolder {
     nodeFolder,
     wal: (id) => join(nodeFolder(id), 'wal'),
     blobs: (id) => join(nodeFolder(id), 'blobs'),
+    documents: (id) => join(nodeFolder(id), 'crdt'),
     endpoint: (id) => join(nodeFolder(id), 'endpoint.json'),
     identity: (id) => join(nodeFolder(id), 'identity.json'),
     incarnation: (id) => join(root, 'incarnations', id),

@@ -22,6 +22,8 @@ export const REQUEST = {
   quorum: 7,
   /** No body. Answer: what the node has seen of votes. */
   ballots: 10,
+  /** Body: what clients and instances say to the synchronizer of shared documents. */
+  crdt: 9,
 } as const;
 
 /** A query as it goes over the wire, where all tasks at once need not fit. */

@@ -1,0 +1,232 @@
+import { encodeStateVector } from 'yjs';
+import type { Clock } from '../../node/port.ts';
+import { NO_DATA } from '../../protocol/entry.ts';
+import type { SwarmError } from '../../protocol/errors.ts';
+import type { Millis, NodeId } from '../../protocol/ids.ts';
+import { Comparison } from './comparison.ts';
+import type { Library } from './library.ts';
+import { isRelayed } from './neighbours.ts';
+import { News } from './news.ts';
+import { encodePeer, type NamedUpdate, NOTHING_KNOWN, type PeerRequest, parseFetched } from './peer-wire.ts';
+import { type Done, Peers, type PeersOptions } from './peers.ts';
+import type { Presence } from './presence.ts';
+import { Stability } from './stability.ts';
+
+export interface GossipOptions extends PeersOptions {
+  readonly library: Library;
+  readonly presence: Presence;
+  readonly clock: Clock;
+  /** From 0 to 1. */
+  random(): number;
+  /** Takes in what came from another instance. `done` when it is on the disk. */
+  takeIn(updates: readonly NamedUpdate[], done: (failure: SwarmError | undefined) => void): void;
+  /** False while something outside the documents would bring one back that was cleared. */
+  mayForget(name: string): boolean;
+  onTrouble(error: SwarmError): void;
+}
+
+/** Between two comparisons with somebody, while there is something to tell and while there is not. */
+const COMPARE_EVERY_MS: Millis = 400;
+const COMPARE_EVERY_QUIET_MS: Millis = 1_000;
+/** How often it is looked who is to be tried again. */
+const TICK_MS: Millis = 100;
+
+/**
+ * What was cleared everywhere is forgotten after this: longer than any request lives, so that nothing is under way any
+ * more that was sent before everybody had heard of it.
+ */
+const FORGET_AFTER_MS: Millis = 60_000;
+
+/**
+ * Brings the documents of all instances together, outside the log: news go out at once, and from time to time two
+ * instances compare what they have, which brings over whatever was lost, and all that was written while they were apart.
+ * Knows neither sockets nor disks, and no clock but the one that it is given.
+ */
+export class Gossip {
+  readonly peers: Peers;
+  readonly #options: GossipOptions;
+  readonly #stability = new Stability();
+  readonly #news: News;
+  readonly #comparison: Comparison;
+  /** Since when what was cleared is known everywhere. */
+  readonly #stableSince = new Map<string, Millis>();
+  /** Whose words are being taken in. */
+  #source: { readonly from: NodeId; readonly isToldOn: boolean } | undefined;
+  #cancelTick: (() => void) | undefined;
+  #compareAt: Millis = 0;
+  /** From the start of a look until its end, and before the start and after the stop. */
+  #isTicking = true;
+
+  constructor(options: GossipOptions) {
+    this.#options = options;
+    this.peers = new Peers({ ...options, onLost: () => this.#schedule() });
+    const { clock, library, onTrouble, presence, self } = options;
+    const parts = {
+      clock,
+      library,
+      onTrouble,
+      presence,
+      self,
+      peers: this.peers,
+      stability: this.#stability,
+    };
+    this.#news = new News({ ...parts, onLeftBehind: (id) => this.#compare(id) });
+    this.#comparison = new Comparison({
+      ...parts,
+      // Whoever was told by nobody else learns it from here: what was compared was missed by the news.
+      takeIn: (updates, from, done) => this.#takeIn(updates, { from, isToldOn: true }, done),
+    });
+  }
+
+  start(): void {
+    this.#news.start();
+    this.#tick();
+  }
+
+  stop(): void {
+    this.#news.stop();
+    this.#isTicking = true;
+    this.#cancelTick?.();
+  }
+
+  /** Somebody belongs to the swarm, or does not any more. */
+  onMembers(): void {
+    const { members, presence } = this.#options;
+    const all = members();
+    presence.keepOnly(all);
+    this.#stability.keepOnly(all);
+    this.#news.keepOnly(all);
+    this.peers.keepOnly(all);
+  }
+
+  /** To be told of every change of the library, whoever made it. */
+  onUpdate(name: string, update: Uint8Array): void {
+    if (this.#source?.isToldOn === false) return;
+    this.#news.add(name, update, this.#source?.from);
+    this.#compareSoon();
+  }
+
+  /** Gives another instance all that it lacks of some documents, as far as is known. */
+  hand(id: NodeId, names: readonly string[], done: Done): void {
+    const updates = names.flatMap((name): NamedUpdate[] => {
+      const vector = this.#stability.vectorOf(id, name);
+      const update = this.#options.library
+        .find(name)
+        ?.updateSince(vector && encodeStateVector(new Map(vector)));
+      return update === undefined ? [] : [[name, update]];
+    });
+    this.peers.ask(id, { kind: 'push', from: this.#options.self, updates }, done);
+  }
+
+  /** Takes what another instance has of a document, and this one lacks. */
+  take(id: NodeId, name: string, done: (failure: SwarmError | undefined) => void): void {
+    const { library, self } = this.#options;
+    const vector = library.find(name)?.stateVector ?? NOTHING_KNOWN;
+    this.peers.ask(id, { kind: 'fetch', from: self, wants: [[name, vector]] }, (outcome) => {
+      const fetched = outcome.ok ? parseFetched(outcome.value) : outcome;
+      if (fetched.ok) this.#takeIn(fetched.value.updates, { from: id, isToldOn: true }, done);
+      else done(fetched.error);
+    });
+  }
+
+  /** Changes the library without telling anybody: all hear of it otherwise. */
+  quietly(change: () => void): void {
+    this.#source = { from: this.#options.self, isToldOn: false };
+    try {
+      change();
+    } finally {
+      this.#source = undefined;
+    }
+  }
+
+  /** Answers what another instance asks. */
+  handle(request: PeerRequest, done: Done): void {
+    const from = request.from as NodeId;
+    this.peers.onHeard(from);
+    switch (request.kind) {
+      case 'pull':
+        return done({ ok: true, value: encodePeer(this.#comparison.listFor(request)) });
+      case 'fetch': {
+        const { updates } = this.#comparison.gather(request.wants);
+        return done({ ok: true, value: encodePeer({ updates }) });
+      }
+      case 'push': {
+        const isToldOn = isRelayed(this.#options.members());
+        return this.#takeIn(request.updates, { from, isToldOn }, (failure) => {
+          done(failure === undefined ? { ok: true, value: NO_DATA } : { ok: false, error: failure });
+        });
+      }
+    }
+  }
+
+  #takeIn(
+    updates: readonly NamedUpdate[],
+    source: { readonly from: NodeId; readonly isToldOn: boolean },
+    done: (failure: SwarmError | undefined) => void,
+  ): void {
+    this.#source = source;
+    try {
+      this.#options.takeIn(updates, done);
+    } finally {
+      this.#source = undefined;
+    }
+  }
+
+  #tick(): void {
+    const { clock, presence, random } = this.#options;
+    const now = clock.now();
+    this.#isTicking = true;
+    for (const id of this.peers.dueAgain()) this.#compare(id);
+    if (now >= this.#compareAt) {
+      presence.beat();
+      this.#compareAt = now + COMPARE_EVERY_QUIET_MS * (0.75 + random() / 2);
+      const { reachable } = this.peers;
+      const chosen = reachable[Math.floor(random() * reachable.length)];
+      if (chosen !== undefined) this.#compare(chosen);
+      this.#forgetGone();
+    }
+    this.#isTicking = false;
+    this.#schedule();
+  }
+
+  /** The next look: at the next comparison, or sooner while somebody is away. */
+  #schedule(): void {
+    if (this.#isTicking) return;
+    this.#cancelTick?.();
+    const { clock } = this.#options;
+    const at = this.peers.isAnyAway ? Math.min(this.#compareAt, clock.now() + TICK_MS) : this.#compareAt;
+    this.#cancelTick = clock.setTimer(at, () => this.#tick());
+  }
+
+  #compare(id: NodeId): void {
+    this.#comparison.with(id, (isEqual) => {
+      if (!isEqual) this.#compareSoon();
+    });
+  }
+
+  #compareSoon(): void {
+    const { clock, random } = this.#options;
+    const soon = clock.now() + COMPARE_EVERY_MS * (0.75 + random() / 2);
+    if (soon >= this.#compareAt) return;
+    this.#compareAt = soon;
+    this.#schedule();
+  }
+
+  /** Documents that were cleared, once everybody who belongs to the swarm has heard that long enough ago. */
+  #forgetGone(): void {
+    const { clock, library, mayForget } = this.#options;
+    for (const name of library.names) {
+      const document = library.find(name);
+      if (document?.isGone !== true || !this.#stability.isStable(document, this.peers.others)) {
+        this.#stableSince.delete(name);
+        continue;
+      }
+      const since = this.#stableSince.get(name) ?? clock.now();
+      this.#stableSince.set(name, since);
+      if (clock.now() - since < FORGET_AFTER_MS || !mayForget(name)) continue;
+      library.forget(name);
+      this.#stability.forget(name);
+      this.#stableSince.delete(name);
+    }
+  }
+}
