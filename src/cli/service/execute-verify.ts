@@ -1,4 +1,5 @@
 import { SwarmError } from '../../protocol/errors.ts';
+import { majority } from '../../protocol/state.ts';
 import { takeCensus } from '../../swarm/census.ts';
 import { compareNodes, type Verdict } from '../../swarm/verification.ts';
 import type { ReachOptions } from '../options.ts';
@@ -41,8 +42,15 @@ export async function executeVerify(options: VerifyOptions): Promise<void> {
   const verdicts = await compareNodes(asked, { index, full });
   if (options.json) printJson({ index, full, nodes: verdicts });
   else show(index, verdicts);
-  const isWrong = verdicts.some(({ verdict }) => verdict === 'differs' || verdict === 'damaged');
-  process.exitCode = isWrong ? EXIT.failed : EXIT.ok;
+  process.exitCode = exitOf(verdicts);
+}
+
+/** What could not be compared proves nothing: it takes a majority that says the same. */
+export function exitOf(verdicts: readonly Pick<Verdict, 'verdict'>[]): number {
+  const count = (kind: Verdict['verdict']): number =>
+    verdicts.filter(({ verdict }) => verdict === kind).length;
+  if (count('differs') + count('damaged') > 0) return EXIT.failed;
+  return count('equal') < majority(verdicts.length) ? EXIT.unreachable : EXIT.ok;
 }
 
 function show(index: number, verdicts: readonly Verdict[]): void {
