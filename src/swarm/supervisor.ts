@@ -45,7 +45,7 @@ const STOP_GRACE_MS = 10_000;
 /** One that was told to halt gets this long to take the processes of its tasks with it. */
 const HALT_GRACE_MS = 1_000;
 /** A majority that does not serve by then may lack a voter who comes after it. */
-const HEAD_START_MS = 3_000;
+const HEAD_START_MS = 5_000;
 /** How soon an instance starts that was let in again. */
 const LOOK_FOR_RETURN_MS = 500;
 
