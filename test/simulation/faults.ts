@@ -14,6 +14,8 @@ export interface FaultsOptions {
   readonly swarm: SimulatedSwarm;
   /** True while the swarm can bear the loss of a machine with its disk. */
   readonly mayWipe: () => boolean;
+  /** True while the swarm can bear that this machine never comes back. */
+  readonly mayDie: (id: NodeId) => boolean;
   readonly note: (who: string, what: string) => void;
   readonly count: Count;
 }
@@ -159,6 +161,10 @@ export class Faults {
         return this.#wipe(victim);
       case 'damage':
         return this.#damage(victim);
+      case 'flap':
+        return this.#flap(victim);
+      case 'death':
+        return this.#die(victim);
       default:
         return unreachable(kind);
     }
@@ -169,6 +175,34 @@ export class Faults {
     if (!mayWipe()) return;
     note(victim, 'is lost with its disk');
     count('machines lost', 1);
+    swarm.bury(victim);
+  }
+
+  /** The links of a machine come and go, for longer than an election takes. */
+  #flap(victim: NodeId): void {
+    const { chance, swarm, time } = this.#options;
+    const others = swarm.ids.filter((id) => id !== victim);
+    const ways = others.flatMap((other) => bothWays(victim, other));
+    const [periodMs, times] = [chance.integer(100, 800), chance.integer(3, 10)];
+    for (let turn = 0; turn < times; turn++) {
+      const run = (): void => {
+        if (this.#isOver) return;
+        const mend = this.#cut(ways);
+        const remedy = (): void => {
+          if (this.#remedies.delete(remedy)) mend();
+        };
+        this.#remedies.add(remedy);
+        time.schedule({ at: time.now + Math.ceil(periodMs / 2), owner: undefined, run: remedy });
+      };
+      time.schedule({ at: time.now + turn * periodMs, owner: undefined, run });
+    }
+  }
+
+  #die(victim: NodeId): void {
+    const { count, mayDie, note, swarm } = this.#options;
+    if (!mayDie(victim)) return;
+    note(victim, 'dies for good');
+    count('deaths', 1);
     swarm.bury(victim);
   }
 

@@ -2,6 +2,8 @@ import type { Millis, NodeId } from '../../src/protocol/ids.ts';
 import { nodeId } from '../../src/protocol/ids.ts';
 import { type Configuration, configuration, majority, type Standing } from '../../src/protocol/state.ts';
 import { type RaftConfig, raftConfig } from '../../src/raft/config.ts';
+import type { Policy } from '../../src/siblings/quorum-manager/policy.ts';
+import type { Senses } from '../../src/siblings/quorum-manager/watch.ts';
 import type { Chance } from './chance.ts';
 import type { Weather } from './network.ts';
 import type { Skew } from './virtual-time.ts';
@@ -24,7 +26,10 @@ const FAULT_KINDS = [
   'damage',
 ] as const;
 
-export type FaultKind = (typeof FAULT_KINDS)[number];
+/** Only where somebody sees to the voters: the links of a machine come and go, or it is lost and nobody says so. */
+type SteeredFault = 'flap' | 'death';
+
+export type FaultKind = (typeof FAULT_KINDS)[number] | SteeredFault;
 
 export interface NodePlan {
   readonly id: NodeId;
@@ -56,6 +61,16 @@ export interface Plan {
   readonly bearsDamage: boolean;
   /** Who runs the former release, which knows nothing of snapshots, until it is upgraded. */
   readonly formerRelease: readonly NodeId[];
+  /** The quorum manager decides who votes; undefined: nobody does. */
+  readonly steering: SteeringPlan | undefined;
+}
+
+export interface SteeringPlan {
+  readonly policy: Policy;
+  readonly senses: Senses;
+  readonly joinEveryMs: { readonly min: Millis; readonly max: Millis };
+  readonly domains: ReadonlyMap<NodeId, string>;
+  readonly weights: ReadonlyMap<NodeId, number>;
 }
 
 /** Machines that may be let in; each once. */
@@ -120,6 +135,7 @@ export function drawPlan(chance: Chance): Plan {
     leaseReadShare: leases ? 0.6 : 0,
     bearsDamage: voterCount >= 3 && !changes && handicap === undefined && !standings.includes('never'),
     formerRelease: chance.happens(0.3) ? chance.some(ids, 0.5) : [],
+    steering: undefined,
   };
 }
 
@@ -139,7 +155,7 @@ function drawStandings(chance: Chance, voterCount: number): Standing[] {
   return chance.shuffle(changed);
 }
 
-function drawTiming(chance: Chance) {
+export function drawTiming(chance: Chance) {
   const scale = chance.pick([1, 1, 2, 4]);
   return {
     heartbeatIntervalMs: 25 * scale,

@@ -1,5 +1,6 @@
 import type { NodeId } from '../../src/protocol/ids.ts';
 import type { World } from './simulation.ts';
+import type { Steering } from './steering.ts';
 import { Violation } from './violation.ts';
 
 /** A healed swarm must elect, serve through every node and agree within this time. */
@@ -22,12 +23,23 @@ export async function recover(world: World): Promise<void> {
     await serveThrough(world, present, `a majority beside nodes that are ${handicap.kind}`);
     lift();
   }
+  if (world.steering !== undefined) await replaceTheDead(world, world.steering);
   members.beginFunerals();
   await within(world, 'the dead are out of the swarm', () => members.isSettled);
   members.shutDownStrangers();
   await serveThrough(world, swarm.ids, 'everybody');
   await within(world, 'every node holds the same', () => hasConverged(world, swarm.ids));
   await within(world, 'every call is answered', () => clients.pendingCalls === 0);
+}
+
+/** Nothing is wrong any more but that some machines are gone: the swarm must come to bear as much as it can. */
+async function replaceTheDead(world: World, steering: Steering): Promise<void> {
+  const { boundMs } = steering;
+  const outcome = await world.run(world.time.now + boundMs, () => steering.isAtItsBest);
+  steering.stop();
+  if (outcome === 'late') {
+    throw new Violation('Replaced in time', `${steering.whatIsLeft}: not within ${Math.round(boundMs)} ms`);
+  }
 }
 
 /** Each of `nodes` must take an append and a read of every list. */

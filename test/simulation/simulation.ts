@@ -1,5 +1,6 @@
 import { decodeConfiguration } from '../../src/protocol/configuration-codec.ts';
 import type { NodeId } from '../../src/protocol/ids.ts';
+import type { Configuration } from '../../src/protocol/state.ts';
 import { Chance } from './chance.ts';
 import { Clients, type Count } from './clients.ts';
 import { Faults } from './faults.ts';
@@ -8,6 +9,8 @@ import { decodeAppend, explainHistory } from './list-machine.ts';
 import { Members } from './members.ts';
 import { drawPlan, type Plan } from './plan.ts';
 import { recover } from './recovery.ts';
+import { type Helm, Steering } from './steering.ts';
+import { drawSteeredPlan } from './steering-plan.ts';
 import { SimulatedSwarm, type SwarmBugs } from './swarm.ts';
 import { Trace } from './trace.ts';
 import { Violation } from './violation.ts';
@@ -21,6 +24,10 @@ export interface SimulationOptions {
   readonly bugs?: Partial<SwarmBugs> & { readonly readsWithoutBarrier?: boolean };
   /** Changes what the seed drew. */
   readonly adjust?: (plan: Plan) => Plan;
+  /** The quorum manager sees to the voters, in a world made for it. */
+  readonly steered?: boolean;
+  /** Who steers instead of it, to prove that the checks see who does it badly. */
+  readonly helm?: Helm;
 }
 
 export interface SimulationReport {
@@ -30,6 +37,8 @@ export interface SimulationReport {
   readonly virtualMs: number;
   /** What was seen to happen, by name: proof that a run was not idle. */
   readonly counts: ReadonlyMap<string, number>;
+  /** How long each voter that died kept its vote. */
+  readonly replacementsMs: readonly number[];
   readonly failure:
     | { readonly promise: string; readonly message: string; readonly tail: readonly string[] }
     | undefined;
@@ -47,6 +56,7 @@ export interface World {
   readonly invariants: Invariants;
   readonly faults: Faults;
   readonly members: Members;
+  readonly steering: Steering | undefined;
   readonly note: (who: string, what: string) => void;
   /** Runs until `isDone` or until `deadline`, checking every promise after every event. */
   run(deadline: number, isDone: () => boolean): Promise<'done' | 'late'>;
@@ -72,6 +82,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     events: run.events,
     virtualMs: run.time.now,
     counts: run.counts(),
+    replacementsMs: run.steering?.replacementsMs ?? [],
     failure,
   };
 }
@@ -84,14 +95,16 @@ class Run implements World {
   readonly invariants: Invariants;
   readonly faults: Faults;
   readonly members: Members;
+  readonly steering: Steering | undefined;
   readonly note: (who: string, what: string) => void;
   events = 0;
   readonly #counts = new Map<string, number>();
 
-  constructor({ seed, bugs = {}, encoding = 'wire', adjust = asDrawn }: SimulationOptions, trace: Trace) {
+  constructor(options: SimulationOptions, trace: Trace) {
+    const { seed, bugs = {}, encoding = 'wire', adjust = asDrawn, steered = false, helm } = options;
     const chance = new Chance(seed);
     const { time } = this;
-    const plan = adjust(drawPlan(chance.stream('plan')));
+    const plan = adjust(steered ? drawSteeredPlan(chance.stream('plan')) : drawPlan(chance.stream('plan')));
     const note = (who: string, what: string): void => trace.note(time.now, who, what);
     const count: Count = (name, times) => {
       this.#counts.set(name, (this.#counts.get(name) ?? 0) + times);
@@ -107,6 +120,7 @@ class Run implements World {
       bugs: { disk: bugs.disk, forge: bugs.forge, wrapMachine: bugs.wrapMachine, forgetful: bugs.forgetful },
       note,
       count,
+      onWord: (message, what) => this.steering?.onWord(message, what),
     });
     this.clients = new Clients({
       time,
@@ -124,7 +138,7 @@ class Run implements World {
       durable: (id) => this.swarm.disk(id).durable,
       onCommitted: (entry) => {
         if (entry.kind === 'command') this.clients.onCommitted(decodeAppend(entry.data).id, entry.index);
-        if (entry.kind === 'config') this.members.onCommitted(decodeConfiguration(entry.data));
+        if (entry.kind === 'config') this.#onConfiguration(decodeConfiguration(entry.data));
       },
     });
     this.members = new Members({
@@ -136,23 +150,38 @@ class Run implements World {
       note,
       count,
     });
+    this.steering =
+      plan.steering === undefined
+        ? undefined
+        : new Steering({
+            ...{ plan, time, note, count, swarm: this.swarm, steering: plan.steering, helm },
+            chance: chance.stream('steering'),
+            committed: () => this.invariants.configuration,
+          });
     this.faults = new Faults({
       plan,
       time,
       chance: chance.stream('faults'),
       swarm: this.swarm,
       mayWipe: () => plan.changeEveryMs !== undefined && this.members.canLoseOne(),
+      mayDie: (id) => this.steering?.mayDie(id) === true,
       note,
       count,
     });
   }
 
+  #onConfiguration(configuration: Configuration): void {
+    this.members.onCommitted(configuration);
+    this.steering?.onCommitted(configuration);
+  }
+
   async live(): Promise<void> {
-    const { plan, swarm, clients, faults, members } = this;
+    const { plan, swarm, clients, faults, members, steering } = this;
     members.onCommitted(plan.bootstrap);
     for (const id of swarm.ids) swarm.start(id);
     faults.begin();
     members.begin();
+    steering?.begin();
     clients.start(plan.callEveryMs);
     await this.run(plan.faultPhaseMs, () => false);
     await recover(this);

@@ -39,6 +39,8 @@ export interface SwarmOptions {
   readonly bugs: SwarmBugs;
   readonly note: (who: string, what: string) => void;
   readonly count: Count;
+  /** A message leaves a process, or comes to one. */
+  readonly onWord: (message: Message, what: 'sent' | 'heard') => void;
 }
 
 /** Share of the ends of a process that an operator uses. */
@@ -78,10 +80,16 @@ export class SimulatedSwarm {
       encoding,
       forge: bugs.forge,
       onSend: (messages) => {
-        for (const message of messages) options.invariants().onSent(message);
+        for (const message of messages) {
+          options.invariants().onSent(message);
+          options.onWord(message, 'sent');
+        }
       },
       onDeliver: (messages) => {
-        for (const message of messages) options.note(message.to, `hears ${describe(message)}`);
+        for (const message of messages) {
+          options.note(message.to, `hears ${describe(message)}`);
+          options.onWord(message, 'heard');
+        }
       },
     });
   }
@@ -128,6 +136,13 @@ export class SimulatedSwarm {
 
   server(id: NodeId): Process | undefined {
     return this.#processes.get(id);
+  }
+
+  /** What the clock of a machine says now. */
+  clockOf(id: NodeId): number {
+    const skew = this.#plans.get(id)?.skew;
+    if (skew === undefined) throw new Error(`no machine ${id}`);
+    return createNodeClock(this.#options.time, id, skew).now();
   }
 
   status(id: NodeId): NodeStatus | undefined {

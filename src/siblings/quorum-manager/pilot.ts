@@ -113,8 +113,8 @@ export class Pilot {
     if (order?.kind === 'transfer' && !done) {
       this.#transfers = { failures: this.#transfers.failures + 1, at: now };
     }
-    // What has not been committed in time may still be: the log will tell.
-    if (order?.kind === 'change' && !done) this.#changedAt = now;
+    // A pause begins when the change is over. What has not been committed in time may still be: the log will tell.
+    if (order?.kind === 'change') this.#changedAt = now;
   }
 
   /** Looks around; returns what is to be done, if anything is. Undefined on a node that does not lead. */
@@ -124,7 +124,7 @@ export class Pilot {
     this.#observations = this.#watch.look(status, (id) => sight.factsOf(id), now);
     const { configuration } = status;
     if (this.#isBusy || isJoint(configuration)) return undefined;
-    const order = this.#trial === undefined ? this.#next(policy, now) : this.#judge(this.#trial, now);
+    const order = this.#trial === undefined ? this.#next(policy, now) : this.#judge(this.#trial, policy, now);
     if (order === undefined) return undefined;
     this.#isBusy = true;
     const newcomers = order.kind === 'change' ? addedBy(order.changes) : [];
@@ -171,7 +171,7 @@ export class Pilot {
   }
 
   /** Nothing more is ordered before the new voters are sound; when they do not become so, what was before is put back. */
-  #judge({ began, before, newcomers }: Trial, now: Millis): Order | undefined {
+  #judge({ began, before, newcomers }: Trial, policy: Policy, now: Millis): Order | undefined {
     const isProven = newcomers.every((id) => this.#observations.some((one) => one.id === id && isSound(one)));
     if (!isProven && now - began < TRIAL_MS) return undefined;
     this.#trial = undefined;
@@ -181,6 +181,7 @@ export class Pilot {
     const strength = (voters: readonly NodeId[]): number => strengthOf(voters, this.#observations).survives;
     // Whoever votes now may be no worse than who voted before: then it is for the next plan to say.
     if (back.length === 0 || strength(before.voters) <= strength(present)) return undefined;
+    if (refusalOf(before.voters, this.#observations, policy) !== undefined) return undefined;
     const why = `${newcomers.join(', ')} did not keep up: what was before is put back`;
     return { kind: 'change', changes: back, voters: before.voters, why };
   }
