@@ -37,7 +37,7 @@ export class SteeringChecks {
   readonly #heard = new Map<string, Millis>();
   /** When it was ordered last that somebody votes no more. */
   readonly #ordered = new Map<NodeId, Millis>();
-  readonly #demoted = new Map<NodeId, { readonly times: number; readonly at: Millis }>();
+  readonly #demoted = new Map<NodeId, readonly Millis[]>();
 
   constructor(options: ChecksOptions) {
     this.#options = options;
@@ -50,8 +50,7 @@ export class SteeringChecks {
 
   /** That is committed; whoever holds the log has known it since it was ordered. */
   onDemoted(id: NodeId): void {
-    const at = this.#ordered.get(id) ?? 0;
-    this.#demoted.set(id, { times: (this.#demoted.get(id)?.times ?? 0) + 1, at });
+    this.#demoted.set(id, [...(this.#demoted.get(id) ?? []), this.#ordered.get(id) ?? 0]);
   }
 
   check(ordered: Ordered): void {
@@ -94,14 +93,12 @@ export class SteeringChecks {
           `${id} lets ${one} vote, which holds ${held} of ${status.commitIndex}`,
         );
       }
-      const { at, times } = this.#demoted.get(one) ?? { at: 0, times: 0 };
-      const pauseMs =
-        (steering.policy.coolDownMs * 2 ** (times - 1)) / DRIFT - 4 * steering.senses.heartbeatMs;
-      if (times > 0 && since < at && time.now - at < pauseMs) {
-        throw new Violation(
-          'No to and fro',
-          `${id} lets ${one} vote ${time.now - at} ms after it was demoted`,
-        );
+      // A process knows of those alone that it has seen itself.
+      const demoted = (this.#demoted.get(one) ?? []).filter((at) => at > since);
+      const agoMs = time.now - (demoted.at(-1) ?? Number.NEGATIVE_INFINITY);
+      const pauseMs = steering.policy.coolDownMs * 2 ** (demoted.length - 1);
+      if (agoMs < pauseMs / DRIFT - 4 * steering.senses.heartbeatMs) {
+        throw new Violation('No to and fro', `${id} lets ${one} vote ${agoMs} ms after it was demoted`);
       }
     }
   }

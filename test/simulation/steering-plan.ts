@@ -23,9 +23,11 @@ export function drawSteeredPlan(chance: Chance): Plan {
   const voterCount = chance.pick([3, 3, 5]);
   const founders = voterCount + chance.integer(0, 2);
   const ids = Array.from({ length: founders + NEWCOMERS }, (_, at) => nodeId(`n${at + 1}`));
-  const timing = drawTiming(chance);
+  const drawnTiming = drawTiming(chance);
+  const pace = drawnTiming.electionTimeoutMinMs;
+  // Most of what happens is heartbeats: half as many, so that twice as many seeds are lived through.
+  const timing = { ...drawnTiming, heartbeatIntervalMs: pace / 5 };
   const voters = chance.pick([3, 3, 5]);
-  const pace = timing.electionTimeoutMinMs;
   const faults = chance.some(FAULTS, 0.4);
   return {
     ...drawn,

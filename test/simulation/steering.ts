@@ -11,7 +11,7 @@ import type { SimulatedSwarm } from './swarm.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 /** Whoever decides who votes: the quorum manager's pilot, or somebody who does it badly. */
-export type Helmsman = Pick<Pilot, 'begin' | 'end' | 'noteConfiguration' | 'settled' | 'look'>;
+type Helmsman = Pick<Pilot, 'begin' | 'end' | 'noteConfiguration' | 'settled' | 'look'>;
 
 export type Helm = (senses: Senses) => Helmsman;
 
