@@ -27,6 +27,10 @@ export { SwarmClient } from './api/swarm-client.ts';
 export type { Assignment, Work, WorkResult } from './api/work.ts';
 export type { HookReport } from './hooks/runner.ts';
 export { type ErrorCode, SwarmError } from './protocol/errors.ts';
+export { type QuorumManager, quorumManager } from './siblings/quorum-manager/client.ts';
+export type { Plan } from './siblings/quorum-manager/plan.ts';
+export type { Policy, Strategy } from './siblings/quorum-manager/policy.ts';
+export type { QuorumStatus } from './siblings/quorum-manager/requests.ts';
 export { type ConnectOptions, connectSwarm } from './swarm/connect.ts';
 export { type HookOccasion, runHooks } from './swarm/hook-trial.ts';
 export type {

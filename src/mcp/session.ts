@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Millis } from '../protocol/ids.ts';
 import { type Census, takeCensus } from '../swarm/census.ts';
-import type { Answers, ExecuteOptions, Query } from '../swarm/port.ts';
+import type { Answers, ExecuteOptions, Query, Swarm } from '../swarm/port.ts';
 import { compareNodes, type Verdict } from '../swarm/verification.ts';
 import type { ResultValues, TaskCommand } from '../tasks/command.ts';
 import { parseCommand } from '../tasks/schema.ts';
@@ -65,6 +65,12 @@ export class Session {
   async query<Q extends Query>(query: Q): Promise<Answers[Q['kind']]> {
     const { client } = await this.#options.link.linked();
     return client.query(query);
+  }
+
+  /** Whom siblings are asked through. */
+  async asker(): Promise<Pick<Swarm, 'ask'>> {
+    const { client } = await this.#options.link.linked();
+    return client;
   }
 
   /** Who is there and who leads: asked of each node, so that it is known without a quorum, too. */

@@ -3,6 +3,7 @@ import { filesRelease } from './tools/files-release.ts';
 import { filesReserve } from './tools/files-reserve.ts';
 import { logTail } from './tools/log-tail.ts';
 import { members } from './tools/members.ts';
+import { quorum } from './tools/quorum.ts';
 import { swarmStatus } from './tools/swarm-status.ts';
 import { taskList } from './tools/task-list.ts';
 import { taskNext } from './tools/task-next.ts';
@@ -10,10 +11,10 @@ import { taskSubmit } from './tools/task-submit.ts';
 import { taskUpdate } from './tools/task-update.ts';
 import { verify } from './tools/verify.ts';
 
-/** In the order in which they are needed. Ten, and not one more: every session pays for each of them. */
+/** In the order in which they are needed, siblings last: one each, as every session pays for each of them. */
 export const TOOLS: readonly Tool[] = [
   ...[swarmStatus, taskSubmit, taskNext, taskUpdate, taskList],
-  ...[filesReserve, filesRelease, logTail, members, verify],
+  ...[filesReserve, filesRelease, logTail, members, verify, quorum],
 ];
 
 /** What every session pays: the definitions of all tools, as `tools/list` sends them. */

@@ -39,7 +39,7 @@ describe('the inspector', () => {
     const listed = (await inspect(project, '--method', 'tools/list')) as {
       readonly tools: readonly object[];
     };
-    expect(listed.tools).toHaveLength(10);
+    expect(listed.tools).toHaveLength(11);
     const tasks = JSON.stringify([{ id: 'one', prompt: 'p' }]);
     const submit = ['--tool-name', 'task_submit', '--tool-arg', `tasks=${tasks}`, 'key=k'];
     expect(await inspect(project, '--method', 'tools/call', ...submit)).toMatchObject({

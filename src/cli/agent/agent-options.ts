@@ -8,6 +8,7 @@ export interface AgentOptions extends PlaceOptions, ExecutorOptions {
   readonly listen?: string;
   readonly advertise?: string;
   readonly voter?: true;
+  readonly domain?: string;
   readonly requireHooks?: true;
   readonly json?: true;
 }

@@ -3,6 +3,7 @@ import { checkExecutor, createExecutor } from '../../agents/executors/registry.t
 import { loadAgentFile } from '../../agents/load.ts';
 import { type RunningInstance, startInstance } from '../../compose.ts';
 import type { NodeId } from '../../protocol/ids.ts';
+import { DOMAIN_VARIABLE } from '../../siblings/quorum-manager/domain.ts';
 import { INSTANCE_EXIT, instanceExitCode } from '../../swarm/exit-code.ts';
 import { prepareJoinedFolder } from '../../swarm/joined-folder.ts';
 import { locateProject, type SwarmFolder } from '../../swarm/layout.ts';
@@ -25,6 +26,7 @@ const OF_THE_INSTANCE: ReadonlySet<number> = new Set([
 
 /** Runs one instance in this process until it is told to stop, or the swarm removes it. */
 export async function executeAgent(file: string, options: AgentOptions): Promise<void> {
+  if (options.domain !== undefined) process.env[DOMAIN_VARIABLE] = options.domain;
   const definition = await loadAgentFile(resolve(file));
   const project = locateProject(options.dir, process.env, process.cwd());
   const plan = planJoin(definition, options);

@@ -34,6 +34,12 @@ export function agentCommand(): Command {
       ),
     )
     .addOption(new Option('--voter', 'let it vote as soon as it has caught up'))
+    .addOption(
+      new Option(
+        '--domain <label>',
+        'what is likely to fail together with it, for the quorum manager (default: RAFT_MANAGER_DOMAIN, or the name of the host)',
+      ),
+    )
     .addOption(new Option('--require-hooks', 'refuse to work without the hooks of the agent file'))
     .addOption(jsonOption())
     .addOption(dirOption())

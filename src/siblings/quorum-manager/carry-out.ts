@@ -4,7 +4,7 @@ import type { NodeId } from '../../protocol/ids.ts';
 import { type Configuration, isJoint } from '../../protocol/state.ts';
 import type { CompanionHost } from '../../swarm/companion.ts';
 import type { MembershipChange } from '../../swarm/member-change.ts';
-import { noteAdjustment, policyIn } from './notebook.ts';
+import { noteAdjustment } from './notebook.ts';
 import { isSound, type Observation } from './observation.ts';
 import { changesBack, refusalOf, TRIAL_MS } from './pilot.ts';
 import type { Plan, PlanStep } from './plan.ts';
@@ -14,6 +14,11 @@ interface Means {
   readonly host: CompanionHost;
   /** As of the last look of the leader, which goes on meanwhile. */
   observations(): readonly Observation[];
+}
+
+interface Limited extends Means {
+  /** Losses that the plan says can be borne after it. */
+  readonly survive: number;
 }
 
 const LOOK_AGAIN_MS = 50;
@@ -32,8 +37,9 @@ export async function carryOut(plan: Plan, means: Means): Promise<Applied> {
   if (plan.steps.length === 0 || isSame(configuration.voters, plan.recommendedVoters))
     return outcome(0, configuration);
   checkUpToDate(plan, configuration);
+  const survive = Math.max(0, plan.expectedImpact.survives.after);
   for (const [at, step] of plan.steps.entries())
-    await takeStep(step, `step ${at + 1} of ${plan.steps.length}`, means);
+    await takeStep(step, `step ${at + 1} of ${plan.steps.length}`, { ...means, survive });
   return outcome(plan.steps.length, host.status().configuration);
 }
 
@@ -47,14 +53,12 @@ function checkUpToDate({ madeFor }: Plan, present: Configuration): void {
   );
 }
 
-async function takeStep({ changes, why }: PlanStep, name: string, means: Means): Promise<void> {
-  const { host, observations } = means;
+async function takeStep({ changes, why }: PlanStep, name: string, means: Limited): Promise<void> {
+  const { host, observations, survive } = means;
   const before = host.status().configuration;
   const voters = votersAfter(before.voters, changes);
   const newcomers = voters.filter((id) => !before.voters.includes(id));
-  const refusal =
-    whyUnfit(newcomers, observations()) ??
-    refusalOf(voters, observations(), policyIn(host.machine.records, before).value);
+  const refusal = whyUnfit(newcomers, observations()) ?? refusalOf(voters, observations(), { survive });
   if (refusal !== undefined)
     throw new SwarmError('UNSAFE_CHANGE', `${name} (${why}) was not taken: ${refusal}`);
   await host.changeMembership(changes);

@@ -1,10 +1,10 @@
-import { hostname } from 'node:os';
 import { type ErrorCode, SwarmError } from '../../protocol/errors.ts';
 import type { Millis, NodeId } from '../../protocol/ids.ts';
 import { isJoint, members } from '../../protocol/state.ts';
 import type { Companion, CompanionFactory, CompanionHost } from '../../swarm/companion.ts';
 import { REQUEST } from '../../swarm/wire.ts';
 import { Desk } from './desk.ts';
+import { ownDomain } from './domain.ts';
 import { domainIn, isOurs, noteAdjustment, policyIn, weightIn } from './notebook.ts';
 import { type Order, Pilot } from './pilot.ts';
 import { rankShiftOf } from './policy.ts';
@@ -18,9 +18,6 @@ const ASK_EVERY_MS: Millis = 15_000;
 
 /** Ten heartbeats without a word in both directions; and what a follower lacks amid a burst of entries. */
 const SENSES = { heartbeatMs: LOOK_EVERY_MS, freshMs: 1_000, maxLag: 1_000 } as const;
-
-/** Names the failure domain of what runs here; default: the name of the host. */
-const DOMAIN_VARIABLE = 'RAFT_MANAGER_DOMAIN';
 
 /** Nobody leads any more, or another change came between: whoever looks next knows more. */
 const EXPECTED: ReadonlySet<ErrorCode> = new Set([
@@ -57,7 +54,7 @@ class QuorumManager implements Companion {
         domain: ownDomain(),
       }),
       refresh: (maxAgeMs) => this.#reports.refresh(members(host.status().configuration), maxAgeMs),
-      lookNow: () => this.#look(),
+      lookNow: () => this.#lookAndAct(),
     });
     this.requests = new Map([[REQUEST.quorum, (body) => desk.answer(body)]]);
   }
@@ -110,6 +107,10 @@ class QuorumManager implements Companion {
       const ids = members(this.#host.status().configuration);
       this.#reports.refresh(ids, ASK_EVERY_MS / 2).catch((error) => this.#host.onTrouble(error));
     }
+    this.#lookAndAct();
+  }
+
+  #lookAndAct(): void {
     const order = this.#look();
     if (order !== undefined) void this.#carryOut(order);
   }
@@ -165,8 +166,4 @@ class QuorumManager implements Companion {
     } as const;
     await noteAdjustment(this.#host, { ...adjustment, outcome: 'done' }, machine.records).catch(onTrouble);
   }
-}
-
-function ownDomain(): string {
-  return process.env[DOMAIN_VARIABLE] || hostname();
 }

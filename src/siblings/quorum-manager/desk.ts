@@ -37,6 +37,9 @@ type Asked<Op extends Request['op']> = Extract<Request, { readonly op: Op }>;
 
 /** What members have said of themselves may be so old when somebody asks. */
 const REPORT_AGE_MS: Millis = 2_000;
+/** For a plan by hand: longer than an instance takes that is restarted, or a machine that is busy. */
+const GIVEN_UP_MS: Millis = 3_000;
+const STABLE_MS: Millis = 1_000;
 /** For the leader to answer whoever asked somebody else: all steps of a plan, too. */
 const RELAY_PATIENCE_MS: Millis = 120_000;
 
@@ -94,8 +97,7 @@ export class Desk {
   async #look(): Promise<readonly Observation[]> {
     const { lookNow, pilot, refresh } = this.#options;
     await refresh(REPORT_AGE_MS);
-    // Before the first look of a reign there is nothing to go by.
-    if (pilot.observations.length === 0) lookNow();
+    lookNow();
     return pilot.observations;
   }
 
@@ -122,13 +124,17 @@ export class Desk {
     };
   }
 
-  /** Whoever asks for a plan has decided not to wait: who is out of reach now is given up, who is caught up is stable. */
+  /** Whoever asks for a plan has decided not to wait for long. */
   async #plan(wish: PlanWish): Promise<Plan> {
     const { host } = this.#options;
     await host.readBarrier();
     const observations = await this.#look();
     const policy = this.#wished(wish);
-    return plan(observations, { ...policy, replaceAfterMs: 0, stableMs: 0 });
+    return plan(observations, {
+      ...policy,
+      replaceAfterMs: Math.min(policy.replaceAfterMs, GIVEN_UP_MS),
+      stableMs: Math.min(policy.stableMs, STABLE_MS),
+    });
   }
 
   /** @throws SwarmError BAD_INPUT */
@@ -145,11 +151,11 @@ export class Desk {
     const { host, pilot } = this.#options;
     await host.readBarrier();
     await this.#look();
-    pilot.pause();
+    const goOn = pilot.pause();
     try {
       return await carryOut(wanted, { host, observations: () => pilot.observations });
     } finally {
-      pilot.settled(undefined, { done: true, now: performance.now() });
+      goOn();
     }
   }
 

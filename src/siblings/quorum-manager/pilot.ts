@@ -52,6 +52,7 @@ export class Pilot {
   #observations: readonly Observation[] = [];
   #leads = false;
   #isBusy = false;
+  #pauses = 0;
   #trial: Trial | undefined;
   #seen: Configuration | undefined;
   /** When the voters changed last, by whomever. */
@@ -100,21 +101,24 @@ export class Pilot {
     for (const id of gone) this.#demotions.set(id, { times: this.#timesDemoted(id, now) + 1, at: now });
   }
 
-  /** Somebody else changes the members: nothing is ordered meanwhile. */
-  pause(): void {
-    this.#isBusy = true;
+  /** Somebody else changes the members: nothing is ordered before the returned function is called. */
+  pause(): () => void {
+    this.#pauses += 1;
+    return () => {
+      this.#pauses -= 1;
+    };
   }
 
-  /** That is over, or what was ordered has come to its end; `done`: as it was ordered. */
-  settled(order: Order | undefined, { done, now }: { readonly done: boolean; readonly now: Millis }): void {
+  /** What was ordered has come to its end; `done`: as it was ordered. */
+  settled(order: Order, { done, now }: { readonly done: boolean; readonly now: Millis }): void {
     this.#isBusy = false;
     // It has as long as any other from the moment at which it is committed.
     if (done && this.#trial !== undefined) this.#trial = { ...this.#trial, began: now };
-    if (order?.kind === 'transfer' && !done) {
+    if (order.kind === 'transfer' && !done) {
       this.#transfers = { failures: this.#transfers.failures + 1, at: now };
     }
     // A pause begins when the change is over. What has not been committed in time may still be: the log will tell.
-    if (order?.kind === 'change') this.#changedAt = now;
+    if (order.kind === 'change') this.#changedAt = now;
   }
 
   /** Looks around; returns what is to be done, if anything is. Undefined on a node that does not lead. */
@@ -123,7 +127,7 @@ export class Pilot {
     if (!this.#leads || status.role !== 'leader') return undefined;
     this.#observations = this.#watch.look(status, (id) => sight.factsOf(id), now);
     const { configuration } = status;
-    if (this.#isBusy || isJoint(configuration)) return undefined;
+    if (this.#isBusy || this.#pauses > 0 || isJoint(configuration)) return undefined;
     const order = this.#trial === undefined ? this.#next(policy, now) : this.#judge(this.#trial, policy, now);
     if (order === undefined) return undefined;
     this.#isBusy = true;
