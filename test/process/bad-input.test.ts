@@ -219,3 +219,13 @@ test('a data folder of another cluster', async () => {
   // Everything is still there for whoever puts the right folder back.
   expect(existsSync(folder.roster)).toBe(true);
 });
+
+test.each([
+  { args: ['restore', 'nowhere'], told: /cannot read the backup .*nowhere: .*no such file.*\[BAD_INPUT\]/ },
+  {
+    args: ['quorum', 'apply', 'nowhere'],
+    told: /cannot read the plan nowhere: .*no such file.*\[BAD_INPUT\]/,
+  },
+])('a file that is not there: $args', async ({ args, told }) => {
+  await expectRefused(openProject(), args, told);
+});

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { loadAgentFile } from '../../agents/load.ts';
 import { SwarmError } from '../../protocol/errors.ts';
@@ -7,6 +6,7 @@ import { decodeBackup, legacyOf } from '../../swarm/backup-file.ts';
 import { locateProject, prepareStateFolder } from '../../swarm/layout.ts';
 import { refound } from '../../swarm/refounding.ts';
 import { newClusterId, type Roster } from '../../swarm/roster.ts';
+import { readGiven } from '../given-file.ts';
 import type { PlaceOptions } from '../options.ts';
 import { printJson, printLine } from '../reach.ts';
 import { taskCounts } from './task-counts.ts';
@@ -26,7 +26,7 @@ export async function executeRestore(file: string, options: RestoreOptions): Pro
       `there is a swarm in ${project.standing}; restore into another project (--dir), or move that folder away after "raft-manager down"`,
     );
   }
-  const backup = await decodeBackup(path, await readFile(path));
+  const backup = await decodeBackup(path, readGiven(path, 'backup'));
   const legacy = legacyOf(path, backup);
   const roster = await rosterHere(backup.roster, project.project, options.agentFile ?? []);
   if (options.dryRun !== true) {

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { SwarmError } from '../../protocol/errors.ts';
 import { type QuorumManager, quorumManager } from '../../siblings/quorum-manager/client.ts';
 import type { Plan } from '../../siblings/quorum-manager/plan.ts';
 import type { Strategy } from '../../siblings/quorum-manager/policy.ts';
 import { type PolicyChanges, planSchema } from '../../siblings/quorum-manager/requests.ts';
 import { readJsonText } from '../../swarm/json-text.ts';
+import { readGiven } from '../given-file.ts';
 import type { ReachOptions } from '../options.ts';
 import { printJson, printLine, withSwarm } from '../reach.ts';
 import { autoLines, planLines, statusLines } from './quorum-view.ts';
@@ -76,7 +76,7 @@ function tell(options: ReachOptions, value: unknown, lines: () => readonly strin
 
 /** @throws SwarmError BAD_INPUT with the place of what is wrong. */
 function readPlan(file: string): Plan {
-  const read = readJsonText(readFileSync(file, 'utf8'), planSchema);
+  const read = readJsonText(readGiven(file, 'plan').toString('utf8'), planSchema);
   if (read.ok) return read.value;
   throw new SwarmError('BAD_INPUT', `${file}:${read.line}:${read.column}: no plan: ${read.why}`);
 }
