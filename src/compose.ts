@@ -12,6 +12,7 @@ import { DEFAULT_VERIFY_MS } from './protocol/limits.ts';
 import { raftConfig } from './raft/config.ts';
 import { crdtSynchronizer } from './siblings/crdt-synchronizer/companion.ts';
 import { createQuorumManager } from './siblings/quorum-manager/companion.ts';
+import { openInstanceSecurity } from './siblings/security-manager/instance-security.ts';
 import { watchMisconduct } from './siblings/security-manager/misconduct-watch.ts';
 import type { SnapshotStore } from './storage/port.ts';
 import { openWal, type WalOptions } from './storage/wal.ts';
@@ -30,7 +31,6 @@ import {
   bootstrapConfiguration,
   foundingLevel,
   loadRoster,
-  loadToken,
   type Roster,
   type RosterNode,
 } from './swarm/roster.ts';
@@ -87,14 +87,15 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const executor = await executorOf(roster, options.executor);
   const newcomer = { folder, name: id, version };
   const { memberId, admission } = await comeUpAs(newcomer, { isFounder: roster.seeds === undefined });
+  const machine = new TaskMachine();
+  const security = await openInstanceSecurity({ ...newcomer, memberId, machine, former: admission?.former });
   const storage = await openWal({
     ...{ folder: folder.wal(id), clusterId, nodeId: memberId },
     ...{ hasPeers: hasPeers(roster), ...repairWords(id, onTrouble) },
   });
   confirmIdentity(folder, id, memberId);
   const life = randomUUID();
-  const said = { clusterId, version, token: loadToken(folder) };
-  const machine = new TaskMachine();
+  const said = { clusterId, version, token: security.token };
   const blobs = new BlobStore(folder.blobs(id));
   await loadSnapshot(storage.snapshots, machine);
   const addresses = new AddressBook({ folder, name: id, machine });
@@ -111,7 +112,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     ...{ id: memberId, name: id, life, capacity, machine, addresses, blobStore: blobs, runAttempt },
     ...{ agent: definition.name, capabilities: abilitiesOf(definition, executor) },
     ...{ leaseMs: roster.leaseMs, verifyEveryMs: roster.verifyEveryMs ?? DEFAULT_VERIFY_MS, budget: roster },
-    companions: COMPANIONS,
+    companions: [...COMPANIONS, security.companion],
     levelOf: (peer) => server.levelOf(peer) ?? foundingLevel(roster, peer),
     connect: (peer) => {
       const url = addresses.find(peer as NodeId);
@@ -124,6 +125,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     host: roster.host ?? '127.0.0.1',
     port: member.port,
     ...(member.advertised === undefined ? {} : { advertised: [member.advertised] }),
+    ...{ security: security.links, credentials: security.credentials },
     resolve: async (peer) => addresses.find(peer),
     leastLevel: () => machine.level,
     random: Math.random,
@@ -136,6 +138,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     onMisconduct: (misconduct) => instance.noteMisconduct(misconduct),
     onBallot: (ballot) => instance.noteBallot(ballot),
   });
+  security.attach(server);
   const node = createNode({
     id: memberId,
     clusterId,

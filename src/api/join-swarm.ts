@@ -3,8 +3,8 @@ import { loadAgentFile } from '../agents/load.ts';
 import { PACKAGE_AGENTS } from '../agents/registry.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
+import { enterFolder } from '../siblings/security-manager/join.ts';
 import { idStem } from '../swarm/founding.ts';
-import { prepareJoinedFolder } from '../swarm/joined-folder.ts';
 import { locateProject } from '../swarm/layout.ts';
 import type { TaskEvent } from '../tasks/event.ts';
 import { chosen, kept, type WorkOptions } from './executor.ts';
@@ -16,9 +16,9 @@ export interface JoinSwarmOptions extends WorkOptions {
   readonly agent?: string;
   /** What to call it: 1 to 48 letters, digits, dots, underscores, dashes. Default: as its agent file does. */
   readonly name?: string;
-  /** Nodes of the swarm, as `ws://host:port`; one that answers is enough. Default: the swarm of the state folder. */
+  /** Nodes of the swarm, as `wss://host:port` or on this machine `ws:`; one that answers is enough. Default: the swarm of the state folder. */
   readonly nodes?: readonly string[];
-  /** The swarm's secret. Default: `RAFT_MANAGER_TOKEN`, or that of the state folder's swarm. */
+  /** A token of `security token`, or the secret of a swarm without TLS. Default: `RAFT_MANAGER_TOKEN`, or that of the state folder's swarm. */
   readonly token?: string;
   /** Where the other members reach it; port 0 for any free one. Default: as before, at first loopback and any port. */
   readonly listen?: { readonly host: string; readonly port: number };
@@ -61,7 +61,7 @@ export async function joinSwarm(options: JoinSwarmOptions = {}): Promise<JoinedI
   }
   const executor = await chosen(options);
   const token = options.token ?? process.env.RAFT_MANAGER_TOKEN;
-  const folder = await prepareJoinedFolder({
+  const folder = await enterFolder({
     name: name as NodeId,
     seeds: nodes,
     voter: false,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
 import type { ClusterId, Millis, NodeId } from '../protocol/ids.ts';
 import type { SwarmFolder } from '../swarm/layout.ts';
+import { credentialsFor } from '../swarm/link-credentials.ts';
 import type { Answers, Query } from '../swarm/port.ts';
 import { pack, REQUEST, unpack, unpackError } from '../swarm/wire.ts';
 import { encodeEnvelope } from '../tasks/codec.ts';
@@ -116,6 +117,7 @@ async function talkAt<T>(place: Place, work: (node: NodeTalk) => Promise<T>): Pr
   const token = readFileSync(folder.token, 'utf8').trim();
   const link = await openClientLink({
     url,
+    credentials: credentialsFor(folder, url),
     identity: {
       clusterId: clusterId as ClusterId,
       token,

@@ -10,7 +10,6 @@ import {
   type ExecutorOptions,
   executorOptions,
 } from './executor-options.ts';
-import { warnOfExposure } from './exposure.ts';
 import { collect, parseInteger, parseTime, parseTimeOrOff } from './options.ts';
 
 /** Options of the two commands that make a swarm: `run` and `up`. */
@@ -65,14 +64,25 @@ export function foundingOptions(): Option[] {
   ];
 }
 
+interface Founding {
+  readonly project: ProjectFolder;
+  readonly name: string;
+  /** The instances will speak TLS. */
+  readonly secured: boolean;
+}
+
 /** Reads the agent files and plans who the swarm consists of. Says aloud whose hooks will not run. */
 export async function planFromOptions(
   options: FoundingOptions,
-  { project, name }: { readonly project: ProjectFolder; readonly name: string },
+  { project, name, secured }: Founding,
 ): Promise<Roster> {
   const { planSwarm } = await import('../swarm/founding.ts');
   const { checkExecutor, createExecutor } = await import('../agents/executors/registry.ts');
-  const { executor = 'command', model, maxTurns } = options;
+  const { checkExposure } = await import('../swarm/founding-security.ts');
+  const { executor = 'command', host, model, maxTurns } = options;
+  if (host !== undefined) {
+    checkExposure(host, secured, `"raft-manager security init", and then "raft-manager up --host ${host}"`);
+  }
   const { maxTokens, maxCostMicros } = budgetOf(options);
   await checkExecutor(await createExecutor(executor), process.env);
   const definitions = await loadDefinitions(options.agentFile ?? []);
@@ -95,7 +105,6 @@ export async function planFromOptions(
       ...(maxCostMicros == null ? {} : { maxCostMicros }),
     },
   });
-  if (options.host !== undefined) warnOfExposure(options.host);
   await announceHooks(definitions, options);
   return roster;
 }

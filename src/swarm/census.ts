@@ -9,6 +9,7 @@ import { knownAddresses } from './address-book.ts';
 import { type Endpoint, findEndpoint } from './endpoint.ts';
 import { memberIdOf } from './identity.ts';
 import type { SwarmFolder } from './layout.ts';
+import { credentialsFor } from './link-credentials.ts';
 import type { MemberJson } from './port.ts';
 import { quarantineOf } from './quarantine.ts';
 import { bootstrapConfiguration, loadRoster, loadToken, type Roster } from './roster.ts';
@@ -71,6 +72,7 @@ interface Seen extends Place {
 }
 
 interface Asker {
+  readonly folder: SwarmFolder;
   readonly identity: Parameters<typeof openClientLink>[0]['identity'];
   readonly from: string;
   readonly timeoutMs: number;
@@ -87,8 +89,11 @@ export async function takeCensus(folder: SwarmFolder, version: string, timeoutMs
     nodeId: `census-${process.pid}` as NodeId,
     nonce: randomUUID(),
   };
-  const asker = { identity, from: roster.host ?? '', timeoutMs };
-  const here = await Promise.all(placesHere(folder, roster).map((place) => lookAt(place, asker)));
+  const asker = { folder, identity, from: roster.host ?? '', timeoutMs };
+  const here =
+    roster.nodes.length === 0
+      ? await lookAtSeeds(roster, asker)
+      : await Promise.all(placesHere(folder, roster).map((place) => lookAt(place, asker)));
   const leader = currentLeader(here);
   const configuration = leader?.configuration ?? latestConfiguration(here) ?? bootstrapConfiguration(roster);
   const elsewhere = await lookElsewhere(here, { folder, roster, configuration, asker });
@@ -136,6 +141,18 @@ async function askBook(
     if (book !== undefined) return book as readonly MemberJson[];
   }
   return [];
+}
+
+/** From a folder without instances: whoever answers where somebody did before. */
+async function lookAtSeeds({ seeds = [] }: Roster, asker: Asker): Promise<readonly Seen[]> {
+  const seen = await Promise.all(
+    seeds.map(async (url): Promise<readonly Seen[]> => {
+      const status = (await ask(url, { kind: 'status' }, asker)) as NodeStatus | undefined;
+      if (status === undefined) return [];
+      return [{ id: status.id, agent: null, url, endpoint: undefined, quarantined: null, status }];
+    }),
+  );
+  return seen.flat();
 }
 
 async function lookAt(place: Place, asker: Asker): Promise<Seen> {
@@ -215,9 +232,14 @@ function nodeJson({ id, agent, url, endpoint, quarantined, status }: Seen, view:
 }
 
 /** A node's own word; undefined when it does not answer. */
-async function ask(url: string, query: WireQuery, { identity, from, timeoutMs }: Asker): Promise<unknown> {
+async function ask(
+  url: string,
+  query: WireQuery,
+  { folder, identity, from, timeoutMs }: Asker,
+): Promise<unknown> {
   try {
-    const link = await openClientLink({ url, identity, from, timeoutMs });
+    const credentials = credentialsFor(folder, url);
+    const link = await openClientLink({ url, identity, from, timeoutMs, credentials });
     const answer = await new Promise<unknown>((resolve) => {
       const late = setTimeout(() => resolve(undefined), timeoutMs);
       link.request(REQUEST.query, pack(query), (code, body) => {

@@ -11,6 +11,7 @@ import { STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
 import { type ClientLink, openClientLink } from '../transport/client-link.ts';
 import { knownAddresses } from './address-book.ts';
 import type { SwarmFolder } from './layout.ts';
+import { credentialsFor } from './link-credentials.ts';
 import type { Answers, ExecuteOptions, Notice, Query, Swarm } from './port.ts';
 import { loadRoster, loadToken } from './roster.ts';
 import { CommandSession, patienceFor } from './session.ts';
@@ -279,9 +280,9 @@ export class SwarmClient implements Swarm {
   }
 
   async #open(url: string, { clusterId, token, from, timeoutMs }: Trial): Promise<ClientLink> {
-    const { name, version, onNotice, onRelinked } = this.#options;
+    const { folder, name, version, onNotice, onRelinked } = this.#options;
     const link = await openClientLink({
-      ...{ url, from, timeoutMs },
+      ...{ url, from, timeoutMs, credentials: credentialsFor(folder, url) },
       identity: { clusterId, token, version, nodeId: name as NodeId, nonce: randomUUID() },
       onPush: (body) => {
         const notice = unpack(body) as Notice;

@@ -5,10 +5,12 @@ import { electionTraits } from '../agents/election-traits.ts';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { DEFAULT_LEASE_MS } from '../protocol/limits.ts';
+import { askHealth } from '../transport/client-health.ts';
 import { findSwarm } from './discovery.ts';
 import { type ProjectFolder, prepareStateFolder, type SwarmFolder, swarmFolder } from './layout.ts';
 import { isRemoved } from './removal.ts';
 import { createSwarm, loadRoster, loadToken, type Roster, updateRoster, updateToken } from './roster.ts';
+import { isSecured, readBundle, writeBundle } from './security-folder.ts';
 import { whereaboutsIn } from './whereabouts.ts';
 
 /** How an instance wants to join a swarm. */
@@ -28,9 +30,11 @@ export interface JoinPlan {
   readonly work?: Partial<Pick<Roster, 'executor' | 'model' | 'maxTurns'>>;
 }
 
-interface JoinedFolderOptions extends JoinPlan {
+export interface JoinedFolderOptions extends JoinPlan {
   readonly definition: AgentDefinition;
   readonly project: ProjectFolder;
+  /** Which swarm that is, for one who knows it; it has come with a certificate, and has no secret of others. */
+  readonly swarm?: JoinedSwarm;
 }
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
@@ -44,7 +48,7 @@ const HEALTH_TIMEOUT_MS = 5_000;
  */
 export async function prepareJoinedFolder(options: JoinedFolderOptions): Promise<SwarmFolder> {
   const { name, project } = options;
-  const folder = swarmFolder(join(project.joined, name));
+  const folder = joinedFolder(project, name);
   // What it kept belongs to a member that is none any more: it comes as a new one.
   if (isRemoved(folder, name)) rmSync(folder.nodeFolder(name), { recursive: true });
   if (existsSync(folder.roster)) {
@@ -56,6 +60,11 @@ export async function prepareJoinedFolder(options: JoinedFolderOptions): Promise
   return folder;
 }
 
+/** Where an instance that joins lies. */
+export function joinedFolder(project: ProjectFolder, name: NodeId): SwarmFolder {
+  return swarmFolder(join(project.joined, name));
+}
+
 /**
  * Lays out the folder of an instance that joins a swarm which runs already: asks one of its nodes which swarm
  * that is, and keeps what it takes to come back.
@@ -65,7 +74,7 @@ export async function prepareJoinedFolder(options: JoinedFolderOptions): Promise
 async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Promise<void> {
   const { advertised, name, definition, project, listen = LOOPBACK, voter, requireHooks } = options;
   const seeds = options.seeds.length > 0 ? options.seeds : seedsOf(findSwarm(project));
-  const swarm = await askSwarm(seeds);
+  const swarm = options.swarm ?? (await askSwarm(seeds, bundleNear(project)));
   const beside = besideOf(project, swarm.clusterId);
   const roster: Roster = {
     format: 1,
@@ -92,7 +101,17 @@ async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Pr
     ...(beside === undefined ? {} : { beside: beside.root }),
     host: listen.host,
   };
-  createSwarm(root, roster, options.token ?? tokenHere(project, swarm.clusterId));
+  if (options.swarm !== undefined) {
+    createSwarm(root, roster);
+    return;
+  }
+  const folder = createSwarm(root, roster, options.token ?? tokenHere(project, swarm.clusterId));
+  takeOverTrust(folder, beside);
+}
+
+/** Whom the swarm on this machine believes, its instances believe. */
+function takeOverTrust(folder: SwarmFolder, beside: SwarmFolder | undefined): void {
+  if (beside !== undefined && isSecured(beside)) writeBundle(folder, readBundle(beside));
 }
 
 /**
@@ -101,12 +120,11 @@ async function foundJoinedFolder(root: string, options: JoinedFolderOptions): Pr
  *
  * @throws SwarmError DATA_FOREIGN when the nodes that are named belong to another swarm.
  */
-async function refreshJoinedFolder(
-  folder: SwarmFolder,
-  { advertised, definition, listen, name, project, requireHooks, seeds, ...more }: JoinedFolderOptions,
-): Promise<void> {
+async function refreshJoinedFolder(folder: SwarmFolder, options: JoinedFolderOptions): Promise<void> {
+  const { advertised, definition, listen, project, requireHooks, seeds, token, voter, work } = options;
   const before = loadRoster(folder);
-  if (seeds.length > 0) await checkSameSwarm(seeds, before.clusterId, name);
+  if (seeds.length > 0)
+    await checkSameSwarm(options, before.clusterId, isSecured(folder) ? readBundle(folder) : undefined);
   const beside = besideOf(project, before.clusterId);
   const near = beside === undefined ? [] : seedsOf(beside);
   const latest = [seeds, near, before.seeds ?? []].find((urls) => urls.length > 0) ?? [];
@@ -115,21 +133,26 @@ async function refreshJoinedFolder(
     ...electionTraits(definition),
     agent: definition.name,
     agentFile: definition.source.path,
-    voter: more.voter,
+    voter,
     port: listen?.port ?? node.port,
     ...(advertised === undefined ? {} : { advertised }),
   }));
   const host = listen?.host ?? before.host ?? LOOPBACK.host;
   const where = { seeds: [...latest], host, ...(beside === undefined ? {} : { beside: beside.root }) };
-  updateRoster(folder, { ...before, ...more.work, nodes, requireHooks, ...where });
-  if (more.token !== undefined) updateToken(folder, more.token);
+  updateRoster(folder, { ...before, ...work, nodes, requireHooks, ...where });
+  if (token !== undefined && options.swarm === undefined) updateToken(folder, token);
+  takeOverTrust(folder, beside);
 }
 
 /** Where nobody answers there is nothing to compare: it waits for the others as it would after any start. */
-async function checkSameSwarm(seeds: readonly string[], clusterId: string, name: string): Promise<void> {
-  let swarm: Swarm;
+async function checkSameSwarm(
+  { seeds, name, swarm: known }: JoinedFolderOptions,
+  clusterId: string,
+  ca: string | undefined,
+): Promise<void> {
+  let swarm: JoinedSwarm;
   try {
-    swarm = await askSwarm(seeds);
+    swarm = known ?? (await askSwarm(seeds, ca));
   } catch (error) {
     if (error instanceof SwarmError && error.code === 'NOT_RUNNING') return;
     throw error;
@@ -166,24 +189,38 @@ function besideOf(project: ProjectFolder, clusterId: string): SwarmFolder | unde
   }
 }
 
-interface Swarm {
+interface JoinedSwarm {
   readonly name: string;
   readonly clusterId: string;
 }
 
+/** The authorities that this project's swarm trusts. */
+function bundleNear(project: ProjectFolder): string | undefined {
+  try {
+    const folder = findSwarm(project);
+    return isSecured(folder) ? readBundle(folder) : undefined;
+  } catch (error) {
+    if (error instanceof SwarmError && error.code === 'NOT_RUNNING') return undefined;
+    throw error;
+  }
+}
+
 /** Asks the nodes in turn; one answer is enough. */
-async function askSwarm(seeds: readonly string[]): Promise<Swarm> {
+async function askSwarm(seeds: readonly string[], ca: string | undefined): Promise<JoinedSwarm> {
   let reason = 'it has published no address';
   for (const url of seeds) {
+    if (url.startsWith('wss:') && ca === undefined) {
+      throw new SwarmError(
+        'UNAUTHORIZED',
+        `${url} speaks TLS: joining takes a token that "raft-manager security token" prints there; say it with --token`,
+      );
+    }
     try {
-      const response = await fetch(`${url.replace(/^ws/, 'http')}/health`, {
-        signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
-      });
-      const { clusterId, swarm } = (await response.json()) as Readonly<Record<string, unknown>>;
+      const { clusterId, swarm } = await askHealth(url, { ca, timeoutMs: HEALTH_TIMEOUT_MS });
       if (typeof clusterId === 'string' && typeof swarm === 'string') return { clusterId, name: swarm };
       reason = `${url} is no node of a swarm of this release`;
     } catch (error) {
-      reason = `${url}: ${error instanceof Error ? error.message : String(error)}`;
+      reason = error instanceof Error ? error.message : String(error);
     }
   }
   throw new SwarmError('NOT_RUNNING', `no node of the swarm to be joined answers (${reason})`);

@@ -10,6 +10,8 @@ export interface SwarmFolder {
   readonly roster: string;
   readonly token: string;
   readonly supervisor: string;
+  /** Certificates and keys; there when the instances speak TLS. */
+  readonly security: string;
   nodeFolder(id: NodeId): string;
   wal(id: NodeId): string;
   /** Contents beside the log. */
@@ -35,6 +37,7 @@ export function swarmFolder(root: string): SwarmFolder {
     roster: join(root, 'swarm.json'),
     token: join(root, 'token'),
     supervisor: join(root, 'supervisor'),
+    security: join(root, 'security'),
     nodeFolder,
     wal: (id) => join(nodeFolder(id), 'wal'),
     blobs: (id) => join(nodeFolder(id), 'blobs'),

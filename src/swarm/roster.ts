@@ -49,7 +49,8 @@ const schema = z.strictObject({
   leaseMs: z.int().positive(),
   /** How often the members are compared with each other, in milliseconds; 0: never. Default: a minute. */
   verifyEveryMs: z.int().min(0).exactOptional(),
-  nodes: z.array(nodeSchema).min(1),
+  /** None in a folder with which a client alone reaches the swarm. */
+  nodes: z.array(nodeSchema),
   /** Of an instance that joined a swarm that lives elsewhere: addresses at which that was reached. */
   seeds: z.array(z.string()).min(1).exactOptional(),
   /** Of an instance that joined a swarm of this machine: the folder of that. */

@@ -8,11 +8,13 @@ import type { SnapshotStore } from '../storage/port.ts';
 import type { ApplyResult, TaskMachine } from '../tasks/machine.ts';
 import { type ClientRequest, STATUS_ERROR, STATUS_OK } from '../transport/client-codec.ts';
 import type { ClientConnection, ClientHandlers } from '../transport/client-connection.ts';
+import type { LinkRole } from '../transport/port.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { RequestHandler } from './companion.ts';
 import { inspect } from './inspection.ts';
 import { explained } from './level.ts';
 import { answerOf, parseQuery, taskPage } from './queries.ts';
+import { checkCommand, checkControl, checkQuery, checkRequest } from './roles.ts';
 import type { Watchers } from './watchers.ts';
 import {
   type Control,
@@ -100,20 +102,23 @@ export class Service {
     answer: Answer,
   ): void {
     const { node, watchers, blobs, machine } = this.#options;
+    const { role } = connection;
+    checkRequest(role, kind);
     switch (kind) {
       case REQUEST.propose:
+        checkCommand(role, body);
         // The frame's memory is reused by nobody, but the entry outlives it: keep only what is ours.
         return node.propose(body.slice(), (outcome) => {
           if (!outcome.ok) return answer(outcome);
           answer({ ok: true, value: pack(explained(outcome.value.result.result, body, machine.level)) });
         });
       case REQUEST.query:
-        return this.#query(parseQuery(body), answer);
+        return this.#query(queryFor(role, body), answer);
       case REQUEST.watch:
         watchers.add(connection, node.status());
         return answer({ ok: true, value: NO_DATA });
       case REQUEST.control:
-        return this.#control(parseControl(body), answer);
+        return this.#control(controlFor(role, body), answer);
       case REQUEST.storeBlob:
         return told(blobs.put(body).then(pack), answer);
       case REQUEST.readBlob:
@@ -219,9 +224,18 @@ function asSwarmError(error: unknown): SwarmError {
   return new SwarmError('DATA_DAMAGED', error instanceof Error ? error.message : String(error));
 }
 
-function parseControl(body: Uint8Array): Control {
+function queryFor(role: LinkRole, body: Uint8Array): WireQuery {
+  const query = parseQuery(body);
+  checkQuery(role, query);
+  return query;
+}
+
+function controlFor(role: LinkRole, body: Uint8Array): Control {
   const parsed = controlSchema.safeParse(unpack(body));
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    checkControl(role, parsed.data);
+    return parsed.data;
+  }
   throw new SwarmError('MALFORMED', `not an order: ${z.prettifyError(parsed.error)}`);
 }
 

@@ -24,6 +24,8 @@ export const REQUEST = {
   ballots: 10,
   /** Body: what clients and instances say to the synchronizer of shared documents. */
   crdt: 9,
+  /** Body: what the security manager is asked for. Answer: of its kind. */
+  security: 8,
 } as const;
 
 /** A query as it goes over the wire, where all tasks at once need not fit. */

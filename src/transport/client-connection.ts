@@ -12,12 +12,15 @@ import { closeWith } from './closing.ts';
 import { type FrameFault, faultOf } from './frame-fault.ts';
 import { asBytes, type Greeted } from './handshake.ts';
 import { createOutbox } from './outbox.ts';
+import type { LinkRole } from './port.ts';
 import { take } from './sequence.ts';
 
 /** One client of this node, as the layer above sees it. */
 export interface ClientConnection {
   /** The name the client gave in its hello. */
   readonly client: string;
+  /** What it may do. */
+  readonly role: LinkRole;
   /**
    * Answers of one turn leave as one frame. Dropped when the client is gone.
    *
@@ -38,6 +41,7 @@ export interface ClientHandlers {
 
 export interface ClientConnectionOptions {
   readonly link: Greeted;
+  readonly role: LinkRole;
   readonly maxBufferedBytes: number;
   /** Called at once, before any request is read. */
   readonly onClient: (connection: ClientConnection) => ClientHandlers;
@@ -50,7 +54,7 @@ const STOPPING = new SwarmError('STOPPED', 'this node has closed the link');
 
 /** Serves one greeted client until its link closes. */
 export function serveClient(options: ClientConnectionOptions): void {
-  const { link, maxBufferedBytes, onClient, onFault, onTrouble } = options;
+  const { link, role, maxBufferedBytes, onClient, onFault, onTrouble } = options;
   const { socket, hello, sequences } = link;
   const outbox = createOutbox({
     socket,
@@ -65,6 +69,7 @@ export function serveClient(options: ClientConnectionOptions): void {
   });
   const handlers = onClient({
     client: hello.nodeId,
+    role,
     respond: (requestId, status, body) => outbox.add({ requestId, status, body }),
     push: (body) => outbox.add({ requestId: PUSH_ID, status: STATUS_OK, body }),
     close() {

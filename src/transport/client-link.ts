@@ -9,6 +9,7 @@ import {
   PUSH_ID,
   STATUS_LINK_CLOSED,
 } from './client-codec.ts';
+import type { LinkCredentials } from './client-credentials.ts';
 import { closeWith, errorOfClose } from './closing.ts';
 import { asBytes, dial, type Greeted } from './handshake.ts';
 import type { Identity } from './hello.ts';
@@ -23,6 +24,8 @@ export interface ClientLinkOptions {
   readonly from?: string;
   /** How long the node may take to answer; default: `HELLO_DEADLINE_MS`. */
   readonly timeoutMs?: number;
+  /** For `wss:`. */
+  readonly credentials?: LinkCredentials | undefined;
   onPush?(body: Uint8Array): void;
   /** Once, after every open request has heard `STATUS_LINK_CLOSED`. Not called before the link was open. */
   onClosed?(error: SwarmError): void;

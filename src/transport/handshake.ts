@@ -1,8 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { randomUUID, type X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
 import { type RawData, WebSocket } from 'ws';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
 import { HELLO_DEADLINE_MS, MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import { sourceFor } from './address.ts';
+import type { LinkCredentials } from './client-credentials.ts';
 import { closeWith, errorOfClose } from './closing.ts';
 import {
   decodeHello,
@@ -15,6 +17,7 @@ import {
 } from './hello.ts';
 import { keepAlive } from './keep-alive.ts';
 import { NUMBERED_SINCE, SEQUENCE_BYTES, type Sequences, sequencesOf } from './sequence.ts';
+import { dialOptions, errorOfTls, impostor, type Shown, shownBy } from './tls.ts';
 
 /** A frame arrives in one piece from our own sender; proxies may split it, strangers may not drip it. */
 const MAX_FRAGMENTS = 64;
@@ -36,6 +39,13 @@ export interface Greeted {
   readonly sequences: Sequences | undefined;
 }
 
+/** A link that we have dialled. */
+export interface Dialled extends Greeted {
+  /** What the node there has shown; undefined without TLS. */
+  readonly certificate: X509Certificate | undefined;
+  readonly cipher: string | undefined;
+}
+
 export interface DialOptions {
   /** `ws://host:port` of the node. */
   readonly url: string;
@@ -43,6 +53,8 @@ export interface DialOptions {
   readonly expected: Expected;
   /** The host that the dialler listens on, if it does. */
   readonly from?: string;
+  /** For `wss:`; a peer that has some dials nobody without TLS. */
+  readonly credentials?: LinkCredentials | undefined;
 }
 
 /**
@@ -52,24 +64,31 @@ export interface DialOptions {
  * Errors: those with which the other side refuses, `NOT_RUNNING` when nobody answers, `TIMEOUT`.
  */
 export function dial(
-  { url, ours, expected, from = '' }: DialOptions,
-  done: (outcome: Outcome<Greeted>) => void,
+  { url, ours, expected, from = '', credentials }: DialOptions,
+  done: (outcome: Outcome<Dialled>) => void,
 ): () => void {
-  const target = linkUrl(url, expected.kind);
-  if (target === undefined) {
-    const error = new SwarmError('BAD_INPUT', `"${url}" does not name a node; expected ws://host:port`);
-    queueMicrotask(() => done({ ok: false, error }));
+  const found = targetOf({ url, expected, credentials });
+  if (!found.ok) {
+    queueMicrotask(() => done(found));
     return () => undefined;
   }
+  const target = found.value;
+  const tls = target.protocol === 'wss:' ? credentials : undefined;
   const socket = new WebSocket(target, {
     ...SOCKET_OPTIONS,
     ...sourceFor(from, target),
+    ...(tls === undefined ? {} : dialOptions(tls)),
     // Masks protect proxies from scripts in browsers; here neither is between, and a zero mask is free.
     generateMask: (mask) => mask.fill(0),
   });
   const link = randomUUID();
   let failure: SwarmError | undefined;
+  let shown: Shown | undefined;
+  socket.on('upgrade', ({ socket: wire }) => {
+    if (tls !== undefined) shown = shownBy(wire as TLSSocket);
+  });
   socket.on('error', (error) => {
+    failure ??= errorOfTls(error, url);
     failure ??= new SwarmError('NOT_RUNNING', `nobody answers at ${url}: ${error.message}`, { url });
   });
   socket.on('unexpected-response', (_request, response) => {
@@ -77,16 +96,28 @@ export function dial(
     socket.terminate();
   });
   socket.on('open', () => socket.send(encodeHello(ours, expected.kind, link)));
-  awaitHello(socket, { ours, expected }, (outcome) => {
+  awaitHello(socket, { ours, expected: believing(expected, tls, () => shown) }, (outcome) => {
     if (!outcome.ok) return done({ ok: false, error: failure ?? outcome.error });
     keepAlive(socket);
     const hello = outcome.value;
-    done({ ok: true, value: { socket, hello, sequences: numbering(hello, link, 'dialler') } });
+    const sequences = numbering(hello, link, 'dialler');
+    const { certificate, cipher } = shown ?? {};
+    done({ ok: true, value: { socket, hello, sequences, certificate, cipher } });
   });
   return () => {
     failure ??= new SwarmError('STOPPED', 'the link was given up');
     socket.terminate();
   };
+}
+
+/** With TLS what was shown decides, and no secret. */
+function believing(
+  expected: Expected,
+  tls: LinkCredentials | undefined,
+  shown: () => Shown | undefined,
+): Expected {
+  if (tls === undefined) return expected;
+  return { ...expected, distrust: (hello) => impostor(hello, shown()?.certificate, tls) };
 }
 
 /** Waits for the dialler's hello, answers it with ours, or refuses. `done` is called once. */
@@ -101,7 +132,8 @@ export function greet(
     if (!outcome.ok) return done(outcome);
     const link = randomUUID();
     const hello = outcome.value;
-    socket.send(encodeHello(ours, expected.kind, link));
+    // Its own token back: whoever was let in with another one than the swarm's must not learn that.
+    socket.send(encodeHello({ ...ours, token: hello.token }, expected.kind, link));
     keepAlive(socket);
     done({ ok: true, value: { socket, hello, sequences: numbering(hello, link, 'listener') } });
   });
@@ -158,6 +190,26 @@ function awaitHello(
 export function asBytes(data: RawData): Uint8Array {
   if (Array.isArray(data)) return Buffer.concat(data);
   return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+}
+
+function targetOf({ url, expected, credentials }: Omit<DialOptions, 'ours'>): Outcome<URL> {
+  const refuse = (code: 'BAD_INPUT' | 'UNAUTHORIZED', message: string): Outcome<URL> => {
+    return { ok: false, error: new SwarmError(code, message, { url }) };
+  };
+  const target = linkUrl(url, expected.kind);
+  if (target === undefined)
+    return refuse('BAD_INPUT', `"${url}" does not name a node; expected ws://host:port`);
+  const isSecure = target.protocol === 'wss:';
+  if (isSecure && credentials === undefined) {
+    return refuse(
+      'UNAUTHORIZED',
+      `${url} speaks TLS, and there is no certificate here; join with a token of "raft-manager security token"`,
+    );
+  }
+  if (!isSecure && credentials !== undefined && expected.kind === 'peer') {
+    return refuse('UNAUTHORIZED', `${url} is without TLS, and this swarm is not; restart the node there`);
+  }
+  return { ok: true, value: target };
 }
 
 function linkUrl(url: string, kind: LinkKind): URL | undefined {

@@ -22,6 +22,8 @@ export interface Identity {
   readonly protocols?: ProtocolRange;
   /** Drawn anew by every process, so that a restarted peer is told from a reconnecting one. */
   readonly nonce: string;
+  /** The link takes the place of one that is still open, and nothing that was sent over that one is lost. */
+  readonly renewal?: boolean;
 }
 
 // By hand: hooks dial for every tool call of a person's session, and loading a schema library would take them as
@@ -46,6 +48,7 @@ function readWords({
   level = 1,
   nonce,
   link,
+  renewal = false,
 }: Words): Omit<Hello, 'protocol'> | WordName {
   if (kind !== 'peer' && kind !== 'client') return 'kind';
   if (!isText(clusterId, 1, 128)) return 'clusterId';
@@ -55,8 +58,10 @@ function readWords({
   if (!isCount(level)) return 'level';
   if (!isText(nonce, 1, 64)) return 'nonce';
   if (link !== undefined && !isText(link, 1, 64)) return 'link';
+  if (typeof renewal !== 'boolean') return 'renewal';
   const ids = { clusterId: clusterId as ClusterId, nodeId: nodeId as NodeId };
-  return { kind, ...ids, token, version, level, nonce, ...(link === undefined ? {} : { link }) };
+  const rest = { ...(link === undefined ? {} : { link }), ...(renewal ? { renewal } : {}) };
+  return { kind, ...ids, token, version, level, nonce, ...rest };
 }
 
 type Words = Readonly<Record<string, unknown>>;
@@ -82,13 +87,24 @@ export interface Hello extends Omit<Identity, 'protocols'> {
 
 /** `link`: drawn for this link alone; whoever does not number frames says none, and speaks an older protocol. */
 export function encodeHello(
-  { protocols = PROTOCOLS, clusterId, nodeId, token, version, level, nonce }: Identity,
+  { protocols = PROTOCOLS, clusterId, nodeId, token, version, level, nonce, renewal }: Identity,
   kind: LinkKind,
   link?: string,
 ): string {
   const protocolMax = link === undefined ? Math.min(protocols.max, NUMBERED_SINCE - 1) : protocols.max;
   const versions = { protocol: protocols.min, protocolMax };
-  return JSON.stringify({ ...versions, kind, clusterId, nodeId, token, version, level, nonce, link });
+  return JSON.stringify({
+    ...versions,
+    kind,
+    clusterId,
+    nodeId,
+    token,
+    version,
+    level,
+    nonce,
+    link,
+    renewal,
+  });
 }
 
 /**
@@ -115,6 +131,8 @@ export interface Expected {
   readonly objection: (nodeId: NodeId) => string | undefined;
   /** The level of the log, below which nobody could follow it; absent: whatever the other end knows will do. */
   readonly leastLevel?: () => number;
+  /** Why what the other end has shown is not enough; absent: the secret that both know decides. */
+  readonly distrust?: (hello: Hello) => SwarmError | undefined;
 }
 
 /**
@@ -125,9 +143,9 @@ export function refusalOf(hello: Hello, ours: Identity, expected: Expected): Swa
   if (hello.clusterId !== ours.clusterId) {
     return new SwarmError('WRONG_CLUSTER', `${ours.nodeId} belongs to another cluster; check the URL`);
   }
-  if (!sameSecret(hello.token, ours.token)) {
-    return new SwarmError('UNAUTHORIZED', `${ours.nodeId} does not accept this token`);
-  }
+  const distrust = expected.distrust ?? ((said) => unlessSameSecret(said, ours));
+  const reason = distrust(hello);
+  if (reason !== undefined) return reason;
   if (hello.kind !== expected.kind) {
     return new SwarmError('MALFORMED', `a hello for a ${expected.kind} link was expected`);
   }
@@ -142,8 +160,13 @@ function tooOld({ nodeId, level, version }: Hello, least: number): SwarmError {
   return new SwarmError('WRONG_PROTOCOL', message, { nodeId, level, least });
 }
 
+function unlessSameSecret({ token }: Hello, ours: Identity): SwarmError | undefined {
+  if (sameSecret(token, ours.token)) return undefined;
+  return new SwarmError('UNAUTHORIZED', `${ours.nodeId} does not accept this token`);
+}
+
 /** In constant time: hashing first makes the lengths equal too. */
-function sameSecret(left: string, right: string): boolean {
+export function sameSecret(left: string, right: string): boolean {
   return timingSafeEqual(digest(left), digest(right));
 }
 

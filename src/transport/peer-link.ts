@@ -1,14 +1,17 @@
 import type { WebSocket } from 'ws';
-import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+import { type ErrorCode, type Outcome, SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import type { Message } from '../protocol/message.ts';
+import type { LinkCredentials } from './client-credentials.ts';
 import { closeWith } from './closing.ts';
 import { encodeMessages } from './codec-encode.ts';
 import { arrange } from './departure.ts';
-import { dial, type Greeted } from './handshake.ts';
+import { type Dialled, type DialOptions, dial } from './handshake.ts';
 import type { Hello, Identity } from './hello.ts';
 import { type Sequence, take } from './sequence.ts';
+
+const RENEWED = new SwarmError('STOPPED', 'a new link has taken its place');
 
 const FIRST_BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 1_000;
@@ -34,6 +37,8 @@ export interface PeerLinkOptions {
   readonly resolve: (peer: NodeId) => Promise<string | undefined>;
   /** The level of the log: a peer of a release that knows less could not follow it. */
   readonly leastLevel: () => number;
+  /** Asked before each attempt; undefined: without TLS. */
+  readonly credentials?: () => LinkCredentials | undefined;
   /** In [0, 1); spreads the attempts of many nodes. */
   readonly random: () => number;
   /** Unsent bytes at which the peer counts as too slow, and the link is dropped. */
@@ -56,6 +61,7 @@ interface UpState {
   readonly socket: WebSocket;
   readonly hello: Hello;
   readonly outgoing: Sequence | undefined;
+  readonly link: Dialled;
   readonly since: number;
   /** The last piece of a snapshot is not with the kernel yet. */
   bulk: 'sent' | 'waiting';
@@ -75,6 +81,41 @@ export class PeerLink {
 
   get isUp(): boolean {
     return this.state.kind === 'up';
+  }
+
+  /** The link as it was dialled; undefined while it is down. */
+  get link(): Dialled | undefined {
+    return this.state.kind === 'up' ? this.state.link : undefined;
+  }
+
+  /** Trust has changed: a link to somebody who is not to be talked to any more is cut. */
+  recheck(): void {
+    if (this.state.kind !== 'up') return;
+    const { certificate } = this.state.link;
+    const credentials = this.options.credentials?.();
+    if (certificate === undefined || credentials === undefined) return;
+    const why = credentials.objection(certificate);
+    if (why === undefined) return;
+    this.report(new SwarmError('UNAUTHORIZED', why));
+    this.leave(this.state.socket);
+  }
+
+  /**
+   * Opens another link beside the one that is up, with the certificate that is shown now, and changes over to it: nothing
+   * is lost, and nobody sees the peer go. Where that fails, the old one stays.
+   */
+  async renew(): Promise<void> {
+    const { state } = this;
+    if (state.kind !== 'up') return;
+    const { peer, ours, resolve } = this.options;
+    const url = await resolve(peer);
+    if (url === undefined) return;
+    const again = { ...this.dialling(url), ours: { ...ours, renewal: true } };
+    const outcome = await new Promise<Outcome<Dialled>>((settle) => void dial(again, settle));
+    if (!outcome.ok) return this.report(outcome.error);
+    if (this.state !== state) return void closeWith(outcome.value.socket, RENEWED);
+    this.adopt(outcome.value);
+    await closeWith(state.socket, RENEWED);
   }
 
   /**
@@ -139,16 +180,13 @@ export class PeerLink {
   }
 
   private connect(): void {
-    const { host, peer, ours, resolve, leastLevel } = this.options;
+    const { peer, resolve } = this.options;
     const attempt: LinkState = { kind: 'resolving' };
     this.state = attempt;
-    const objection = (id: NodeId): string | undefined =>
-      id === peer ? undefined : `${id} answers where ${peer} was looked for`;
     const withUrl = (url: string | undefined): void => {
       if (this.state !== attempt) return;
       if (url === undefined) return this.retryLater();
-      const expected = { kind: 'peer', objection, leastLevel } as const;
-      const cancel = dial({ url, ours, expected, from: host }, (outcome) => {
+      const cancel = dial(this.dialling(url), (outcome) => {
         if (this.state.kind !== 'dialling' || this.state.cancel !== cancel) return;
         if (outcome.ok) return this.goUp(outcome.value);
         this.report(outcome.error);
@@ -162,15 +200,28 @@ export class PeerLink {
     });
   }
 
-  private goUp({ socket, hello, sequences }: Greeted): void {
+  private dialling(url: string): DialOptions {
+    const { host, peer, ours, leastLevel, credentials } = this.options;
+    const objection = (id: NodeId): string | undefined =>
+      id === peer ? undefined : `${id} answers where ${peer} was looked for`;
+    const expected = { kind: 'peer', objection, leastLevel } as const;
+    return { url, ours, expected, from: host, credentials: credentials?.() };
+  }
+
+  private goUp(link: Dialled): void {
+    this.adopt(link);
+    this.options.onUp();
+  }
+
+  private adopt(link: Dialled): void {
+    const { socket, hello, sequences } = link;
     const outgoing = sequences?.outgoing;
-    this.state = { kind: 'up', socket, hello, outgoing, since: performance.now(), bulk: 'sent' };
+    this.state = { kind: 'up', socket, hello, outgoing, link, since: performance.now(), bulk: 'sent' };
     // The other half of the pair is the peer's own link; nothing is said against the stream.
     socket.once('message', () =>
       closeWith(socket, new SwarmError('MALFORMED', 'only the dialler sends here')),
     );
     socket.on('close', () => this.goDown(socket));
-    this.options.onUp();
   }
 
   private goDown(socket: WebSocket): void {

@@ -3,8 +3,9 @@ import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { invariant } from '../protocol/invariant.ts';
 import type { Ballot, Misconduct } from '../protocol/misconduct.ts';
+import type { LinkCredentials } from './client-credentials.ts';
 import { closeWith } from './closing.ts';
-import { asBytes, type Greeted } from './handshake.ts';
+import { asBytes, type Dialled, type Greeted } from './handshake.ts';
 import type { Identity } from './hello.ts';
 import { PeerLink } from './peer-link.ts';
 import type { Transport, TransportListener } from './port.ts';
@@ -16,6 +17,7 @@ export interface PeerNetworkOptions {
   readonly host: string;
   readonly resolve: (peer: NodeId) => Promise<string | undefined>;
   readonly leastLevel: () => number;
+  readonly credentials?: () => LinkCredentials | undefined;
   readonly random: () => number;
   readonly maxBufferedBytes: number;
   readonly onTrouble: (error: SwarmError) => void;
@@ -35,12 +37,20 @@ export interface PeerNetwork {
   readonly banOf: Screening['banOf'];
   /** Takes over the link that a peer has dialled. */
   accept(link: Greeted): void;
+  /** Trust has changed: links to those who are not trusted any more are cut. */
+  recheck(): void;
+  /** Opens every link anew with the certificate of now, one after the other, without a gap. */
+  renewLinks(): Promise<void>;
+  /** The links that this node has dialled, as far as they are up. */
+  dialled(): readonly (readonly [NodeId, Dialled])[];
 }
 
 interface Pair {
   readonly outbound: PeerLink;
   /** The peer's own link to us. */
   inbound: WebSocket | undefined;
+  /** The one before, which the peer closes when all that it has sent over it is here. */
+  retiring: WebSocket | undefined;
   level: number | undefined;
   /** `onLinkOpened` was said and `onLinkClosed` was not. */
   announced: boolean;
@@ -74,19 +84,14 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
       onUp: () => opened(peer, pair),
       onDown: () => closed(peer, pair),
     });
-    const pair: Pair = { outbound, inbound: undefined, level: undefined, announced: false };
+    const none = { inbound: undefined, retiring: undefined, level: undefined };
+    const pair: Pair = { outbound, ...none, announced: false };
     pairs.set(peer, pair);
   };
-  const removePair = async (peer: NodeId, { outbound, inbound }: Pair, reason: SwarmError): Promise<void> => {
-    pairs.delete(peer);
-    const outboundGone = outbound.close(reason);
-    if (inbound !== undefined) await closeWith(inbound, reason);
-    await outboundGone;
-  };
-
   const receive = (from: NodeId, { socket, sequences }: Greeted, data: Uint8Array): void => {
     // A link that was replaced or closed may still deliver what was in its buffer.
-    if (pairs.get(from)?.inbound !== socket) return;
+    const pair = pairs.get(from);
+    if (pair === undefined || (pair.inbound !== socket && pair.retiring !== socket)) return;
     const read = screening.read(from, data, sequences?.incoming);
     if (read.ok) return listener?.onMessages(from, read.value);
     closeWith(socket, read.error);
@@ -94,6 +99,7 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
   };
   const inboundGone = (peer: NodeId, socket: WebSocket): void => {
     const pair = pairs.get(peer);
+    if (pair?.retiring === socket) pair.retiring = undefined;
     if (pair?.inbound !== socket) return;
     pair.inbound = undefined;
     pair.level = undefined;
@@ -112,19 +118,14 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
       const peer = hello.nodeId;
       const pair = pairs.get(peer);
       invariant(pair !== undefined, 'a greeted peer is one that isPeer has let in');
-      const old = pair.inbound;
-      pair.inbound = socket;
-      pair.level = hello.level;
-      if (old !== undefined) {
-        closeWith(old, REPLACED);
-        closed(peer, pair);
-      }
+      if (takePlace(pair, { socket, hello })) closed(peer, pair);
       socket.on('message', (data: RawData) => receive(peer, link, asBytes(data)));
       socket.on('close', () => inboundGone(peer, socket));
       pair.outbound.poke(hello.nonce);
       // The outbound half never broke, but what the peer sent us meanwhile may be lost.
       if (pair.outbound.isUp) opened(peer, pair);
     },
+    ...outboundOf(pairs),
     transport: {
       start(given) {
         invariant(listener === undefined, 'a transport is started once');
@@ -134,7 +135,8 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
         const wanted = new Set(peers.filter((peer) => peer !== ours.nodeId));
         for (const [peer, pair] of [...pairs]) {
           if (wanted.has(peer)) continue;
-          removePair(peer, pair, REMOVED);
+          pairs.delete(peer);
+          dissolve(pair, REMOVED);
           closed(peer, pair);
         }
         for (const peer of wanted) if (!pairs.has(peer)) addPair(peer);
@@ -144,8 +146,46 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
       },
       async close() {
         listener = undefined;
-        await Promise.all([...pairs].map(([peer, pair]) => removePair(peer, pair, STOPPING)));
+        const all = [...pairs.values()];
+        pairs.clear();
+        await Promise.all(all.map((pair) => dissolve(pair, STOPPING)));
       },
     },
+  };
+}
+
+async function dissolve({ outbound, inbound, retiring }: Pair, reason: SwarmError): Promise<void> {
+  const outboundGone = outbound.close(reason);
+  for (const socket of [inbound, retiring]) if (socket !== undefined) await closeWith(socket, reason);
+  await outboundGone;
+}
+
+/**
+ * What came before gives way: at once, or where nothing is to be lost, when the peer closes it. True when something may
+ * have been lost.
+ */
+function takePlace(pair: Pair, { socket, hello }: Pick<Greeted, 'socket' | 'hello'>): boolean {
+  const old = pair.inbound;
+  pair.inbound = socket;
+  pair.level = hello.level;
+  if (old === undefined) return false;
+  if (hello.renewal === true) pair.retiring = old;
+  else closeWith(old, REPLACED);
+  return hello.renewal !== true;
+}
+
+/** What is done to all links that this node has dialled. */
+function outboundOf(
+  pairs: ReadonlyMap<NodeId, Pair>,
+): Pick<PeerNetwork, 'recheck' | 'renewLinks' | 'dialled'> {
+  return {
+    recheck() {
+      for (const { outbound } of pairs.values()) outbound.recheck();
+    },
+    async renewLinks() {
+      for (const { outbound } of [...pairs.values()]) await outbound.renew();
+    },
+    dialled: () =>
+      [...pairs].flatMap(([peer, { outbound }]) => (outbound.link ? [[peer, outbound.link] as const] : [])),
   };
 }

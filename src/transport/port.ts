@@ -1,3 +1,5 @@
+import type { X509Certificate } from 'node:crypto';
+import type { Outcome } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/message.ts';
 
@@ -33,4 +35,48 @@ export interface Transport {
    */
   send(to: NodeId, messages: readonly Message[]): void;
   close(): Promise<void>;
+}
+
+/**
+ * What the other end of a link may do, from next to nothing to everything: a newcomer may ask for a certificate; a client
+ * may look, work, or look after the swarm; a member may do what the swarm's own processes do.
+ */
+export type LinkRole = 'newcomer' | 'read' | 'work' | 'operate' | 'member';
+
+/** Who the other end of a link says it is, and what it has shown for it. */
+export interface Claim {
+  readonly kind: 'peer' | 'client';
+  readonly clusterId: string;
+  readonly nodeId: string;
+  readonly token: string;
+  /** The other end has the key of it; who vouches for it is still to be looked at. Undefined: it has shown none. */
+  readonly certificate: X509Certificate | undefined;
+  /** Both ends are on one machine. */
+  readonly isHere: boolean;
+}
+
+/** What a server shows, and whom it believes. */
+export interface LinkSecurity {
+  /** Undefined: the port is without TLS. Asked again when told that it has changed. */
+  readonly tls:
+    | undefined
+    | {
+        /** The server's certificate and those of its authorities, one after the other as PEM. */
+        readonly certificate: string;
+        readonly key: string;
+        /** Certificates of the authorities that are trusted. */
+        readonly ca: string;
+      };
+  /** The role of whoever claims this, or why it is refused. Asked again, for every open link, when trust has changed. */
+  judge(claim: Claim): Outcome<LinkRole>;
+}
+
+/** One open link, for people. */
+export interface LinkReport {
+  readonly peer: string;
+  readonly direction: 'in' | 'out';
+  /** Such as `TLS_AES_256_GCM_SHA384`; null without TLS. */
+  readonly cipher: string | null;
+  /** SHA-256 of the certificate that the other end has shown, hexadecimal; null without. */
+  readonly certificate: string | null;
 }

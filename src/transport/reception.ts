@@ -9,17 +9,21 @@ import type { AddressLimits } from './address-limits.ts';
 import { type ClientConnection, type ClientHandlers, serveClient } from './client-connection.ts';
 import { closeWith } from './closing.ts';
 import type { Doorstep } from './doorstep.ts';
+import { createGuestBook } from './guest-book.ts';
 import { type Greeted, greet, LINK_PATHS, SOCKET_OPTIONS } from './handshake.ts';
-import type { Expected, Identity, LinkKind } from './hello.ts';
+import type { Expected, Hello, Identity, LinkKind } from './hello.ts';
 import { refuse } from './http-answer.ts';
 import type { Guard } from './http-guard.ts';
 import type { PeerNetwork } from './peer-network.ts';
+import type { Claim, LinkReport, LinkRole, LinkSecurity } from './port.ts';
 import { remoteAddressOf } from './remote-address.ts';
+import { type Shown, shownBy } from './tls.ts';
 
 export interface ReceptionOptions {
   readonly identity: Identity;
   readonly guard: Guard;
   readonly network: PeerNetwork;
+  readonly security: LinkSecurity;
   /** The level of the log: a peer of a release that knows less could not follow it. */
   readonly leastLevel: () => number;
   readonly maxBufferedBytes: number;
@@ -33,6 +37,10 @@ export interface ReceptionOptions {
 /** Lets links in: checks the door, hears the hello, hands the link to the peers or to the clients. */
 export interface Reception {
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Trust has changed: whoever would not be let in any more is put out. */
+  recheck(): void;
+  /** The links that others have dialled. */
+  links(): readonly LinkReport[];
   /** Closes every link that is not a peer's and lets nobody in any more. */
   close(): Promise<void>;
 }
@@ -47,13 +55,14 @@ interface Arrival {
   readonly connection: IncomingMessage['socket'];
   /** Its first frame has come: it may send more. */
   readonly release: () => void;
+  readonly shown: Shown;
 }
 
 const STOPPING = new SwarmError('STOPPED', 'this node is stopping');
 const FULL = new SwarmError('BUSY', 'this node serves as many clients as it can; try another one');
 
 export function createReception(options: ReceptionOptions): Reception {
-  const { identity, guard, network, doorstep, limits, onTrouble, onMisconduct } = options;
+  const { identity, guard, network, security, doorstep, limits, onTrouble, onMisconduct } = options;
   const sockets = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true, clientTracking: false });
   const strangers = new Set<WebSocket>();
   const clients = new Set<WebSocket>();
@@ -68,7 +77,7 @@ export function createReception(options: ReceptionOptions): Reception {
   };
   let isOpen = true;
 
-  const admitClient = (link: Greeted, from: string | undefined): void => {
+  const admitClient = (link: Greeted, role: LinkRole, from: string | undefined): void => {
     const { socket } = link;
     if (clients.size >= MAX_CLIENT_LINKS) {
       closeWith(socket, FULL);
@@ -80,7 +89,7 @@ export function createReception(options: ReceptionOptions): Reception {
     const subject = `address ${remoteAddressOf(from)}`;
     serveClient({
       ...options,
-      link,
+      ...{ link, role },
       onFault: (fault, { message }) =>
         onMisconduct({ kind: fault, subject, detail: `client ${nodeId}: ${message}` }),
     });
@@ -89,6 +98,7 @@ export function createReception(options: ReceptionOptions): Reception {
   const tell = (error: SwarmError): void => {
     if (network.isUp) onTrouble(error);
   };
+  const guests = createGuestBook(security, tell);
   /** Who knows the secret and is refused all the same is no stranger. */
   const noteRefusal = (error: SwarmError, from: string | undefined): void => {
     tell(error);
@@ -97,17 +107,25 @@ export function createReception(options: ReceptionOptions): Reception {
     limits.noteRefusal(address);
     onMisconduct({ kind: 'refused-hello', subject: `address ${address}`, detail: error.message });
   };
-  const meet = (socket: WebSocket, kind: LinkKind, { connection, release }: Arrival): void => {
+  const meet = (socket: WebSocket, kind: LinkKind, { connection, release, shown }: Arrival): void => {
     strangers.add(socket);
     // Afterwards it may be gone, and with it the address.
     const { remoteAddress, remotePort } = connection;
-    greet(socket, { ours: identity, expected: expectations[kind] }, (outcome) => {
+    let role: LinkRole = 'newcomer';
+    const distrust = (hello: Hello): SwarmError | undefined => {
+      const verdict = security.judge(claimOf(hello, kind, shown));
+      if (!verdict.ok) return verdict.error;
+      role = verdict.value;
+      return undefined;
+    };
+    greet(socket, { ours: identity, expected: { ...expectations[kind], distrust } }, (outcome) => {
       release();
       strangers.delete(socket);
       if (!outcome.ok) return noteRefusal(outcome.error, remoteAddress);
       doorstep.greeted({ remoteAddress, remotePort });
+      guests.enter(socket, claimOf(outcome.value.hello, kind, shown), shown.cipher);
       if (kind === 'peer') network.accept(outcome.value);
-      else admitClient(outcome.value, remoteAddress);
+      else admitClient(outcome.value, role, remoteAddress);
     });
   };
   sockets.on('wsClientError', (error, socket) => refuse(socket, 400, error.message));
@@ -122,15 +140,20 @@ export function createReception(options: ReceptionOptions): Reception {
       if (kind === undefined) return refuse(socket, 404, 'there are /raft and /client');
       if (!isOpen) return refuse(socket, 503, 'this node is stopping');
       const release = boundBytes(socket, MAX_BYTES_BEFORE_HELLO);
-      sockets.handleUpgrade(request, socket, head, (link) =>
-        meet(link, kind, { connection: request.socket, release }),
-      );
+      const arrival = { connection: request.socket, release, shown: shownBy(request.socket) };
+      sockets.handleUpgrade(request, socket, head, (link) => meet(link, kind, arrival));
     },
+    recheck: guests.recheck,
+    links: guests.links,
     async close() {
       isOpen = false;
       await Promise.all([...strangers, ...clients].map((socket) => closeWith(socket, STOPPING)));
     },
   };
+}
+
+function claimOf({ clusterId, nodeId, token }: Hello, kind: LinkKind, shown: Shown): Claim {
+  return { kind, clusterId, nodeId, token, certificate: shown.certificate, isHere: shown.isHere };
 }
 
 function kindOf(path: string): LinkKind | undefined {

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
@@ -7,14 +7,17 @@ import type { Ballot, Misconduct } from '../protocol/misconduct.ts';
 import { addressesOf, authorityOf } from './address.ts';
 import { createAddressLimits } from './address-limits.ts';
 import type { ClientConnection, ClientHandlers } from './client-connection.ts';
+import type { LinkCredentials } from './client-credentials.ts';
 import { createDoorstep } from './doorstep.ts';
-import type { Identity } from './hello.ts';
+import type { Dialled } from './handshake.ts';
+import { type Identity, sameSecret } from './hello.ts';
 import { answerRequests } from './http-answer.ts';
 import { createGuard } from './http-guard.ts';
 import { createPeerNetwork } from './peer-network.ts';
-import type { Transport } from './port.ts';
+import type { LinkReport, LinkSecurity, Transport } from './port.ts';
 import { createReception } from './reception.ts';
 import { remoteAddressOf } from './remote-address.ts';
+import { createPort, renewPort } from './tls.ts';
 import { withoutRepeats } from './trouble.ts';
 
 export interface TransportServerOptions {
@@ -28,6 +31,10 @@ export interface TransportServerOptions {
    * another than the one listened on. The first goes into `url`. Whoever dials under any other name is refused.
    */
   readonly advertised?: readonly string[];
+  /** What it shows, and whom it believes. Default: no TLS, and whoever knows the swarm's secret is a member. */
+  readonly security?: LinkSecurity;
+  /** What it shows to the peers that it dials; asked before each attempt. */
+  readonly credentials?: () => LinkCredentials | undefined;
   /** Where a peer listens now (`ws://host:port`); asked before each attempt to reach it. */
   readonly resolve: (peer: NodeId) => Promise<string | undefined>;
   /** The level of the log now: peers whose release knows less are refused. Default: 1. */
@@ -50,12 +57,17 @@ export interface TransportServerOptions {
 
 export interface TransportServer {
   readonly port: number;
-  /** `ws://host:port`: what peers and clients dial, here or elsewhere. */
+  /** `ws://host:port`, or `wss:` with TLS: what peers and clients dial, here or elsewhere. */
   readonly url: string;
   /** The peers. Closing it leaves the clients alone; closing the server closes it too. */
   readonly transport: Transport;
   /** The level that the peer said in its hello; undefined while it has no link to us. */
   levelOf(peer: NodeId): number | undefined;
+  /** What is shown, or who is believed, has changed. Links to those who are not believed any more are cut. */
+  recheck(): void;
+  /** Opens the links to all peers anew, one after the other and without a gap: the certificate is another one. */
+  renewLinks(): Promise<void>;
+  links(): readonly LinkReport[];
   /** Closes every link with a reason and frees the port. */
   close(): Promise<void>;
 }
@@ -64,6 +76,12 @@ const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const TIMEOUT_CHECK_INTERVAL_MS = 2_500;
 const MAX_HEADER_BYTES = 8 * 1024;
+const HTTP_OPTIONS = {
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+  maxHeaderSize: MAX_HEADER_BYTES,
+} as const;
 
 /**
  * Opens the one port of a process: `/raft` for peers, `/client` for clients, `GET /health`.
@@ -75,16 +93,13 @@ export async function openTransportServer(options: TransportServerOptions): Prom
   const { leastLevel = () => 1, onBallot = () => undefined, onMisconduct = () => undefined } = options;
   const onTrouble = withoutRepeats(options.onTrouble, () => performance.now());
   const addresses = addressesOf(host, advertised);
-  const http = createServer({
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
-  });
+  const { security = sharedSecret(identity) } = options;
+  const http = createPort(HTTP_OPTIONS, security);
   http.maxConnections = MAX_CONNECTIONS;
   const port = await listen(http, options);
 
-  const guard = createGuard({ addresses, port });
+  const scheme = security.tls === undefined ? 'http' : 'https';
+  const guard = createGuard({ addresses, port, scheme });
   const flood = (detail: string) => (address: string) =>
     onMisconduct({ kind: 'flood', subject: `address ${address}`, detail });
   const limits = createAddressLimits({
@@ -94,22 +109,32 @@ export async function openTransportServer(options: TransportServerOptions): Prom
   const doorstep = createDoorstep(flood('more connections than one address may have'));
   const watched = { leastLevel, maxBufferedBytes, onBallot, onMisconduct, onTrouble };
   const network = createPeerNetwork({ ...options, ...watched, ours: identity });
-  const reception = createReception({ ...options, ...watched, guard, network, doorstep, limits });
+  const reception = createReception({ ...options, ...watched, security, guard, network, doorstep, limits });
   http.on('connection', doorstep.admit);
   answerRequests(http, {
     ...{ guard, health: options.health },
     visit: ({ socket }) => limits.visit(remoteAddressOf(socket.remoteAddress)),
   });
   http.on('upgrade', reception.upgrade);
-  http.on('error', (cause) =>
+  http.on('tlsClientError', (cause: Error) =>
+    onTrouble(new SwarmError('MALFORMED', `a stranger failed at the TLS handshake: ${cause.message}`)),
+  );
+  http.on('error', (cause: Error) =>
     onTrouble(new SwarmError('NOT_RUNNING', `the port has failed: ${cause.message}`)),
   );
 
   return {
     port,
-    url: `ws://${authorityOf(addresses[0], port)}`,
+    url: `${security.tls === undefined ? 'ws' : 'wss'}://${authorityOf(addresses[0], port)}`,
     transport: network.transport,
     levelOf: network.levelOf,
+    recheck() {
+      renewPort(http, security);
+      reception.recheck();
+      network.recheck();
+    },
+    renewLinks: () => network.renewLinks(),
+    links: () => [...network.dialled().map(reportOf), ...reception.links()],
     async close() {
       const portFree = new Promise((resolve) => http.close(resolve));
       await Promise.all([network.transport.close(), reception.close()]);
@@ -117,6 +142,20 @@ export async function openTransportServer(options: TransportServerOptions): Prom
       await portFree;
     },
   };
+}
+
+/** Without anybody who judges, the secret of the swarm is all there is. */
+function sharedSecret({ nodeId, token }: Identity): LinkSecurity {
+  const error = new SwarmError('UNAUTHORIZED', `${nodeId} does not accept this token`);
+  return {
+    tls: undefined,
+    judge: (claim) => (sameSecret(claim.token, token) ? { ok: true, value: 'member' } : { ok: false, error }),
+  };
+}
+
+function reportOf([peer, { certificate, cipher }]: readonly [string, Dialled]): LinkReport {
+  const fingerprint = certificate?.fingerprint256.replaceAll(':', '').toLowerCase() ?? null;
+  return { peer, direction: 'out', cipher: cipher ?? null, certificate: fingerprint };
 }
 
 function listen(

@@ -128,14 +128,14 @@ describe('options that cannot be met', () => {
       told: /--port 65535 leaves no room for 3 consecutive ports/,
     },
     {
-      why: 'every address, which nobody can dial',
+      why: 'an address that others reach, without TLS',
       args: ['--host', '0.0.0.0'],
-      told: /"0\.0\.0\.0" means every address of this machine.*name one of its addresses/,
+      told: /instances on 0\.0\.0\.0 would speak without TLS.*"raft-manager security init"/,
     },
     {
-      why: 'no address',
+      why: 'what is no address of this machine, either',
       args: ['--host', 'two words'],
-      told: /"two words" is no host/,
+      told: /instances on two words would speak without TLS/,
     },
     {
       why: 'an option that is none',

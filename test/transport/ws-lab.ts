@@ -2,7 +2,9 @@ import { SwarmError } from '../../src/protocol/errors.ts';
 import { clusterId, type NodeId, nodeId } from '../../src/protocol/ids.ts';
 import type { Ballot, Misconduct } from '../../src/protocol/misconduct.ts';
 import type { ClientConnection, ClientHandlers } from '../../src/transport/client-connection.ts';
+import type { LinkCredentials } from '../../src/transport/client-credentials.ts';
 import type { Identity } from '../../src/transport/hello.ts';
+import type { LinkSecurity } from '../../src/transport/port.ts';
 import { openTransportServer, type TransportServer } from '../../src/transport/server.ts';
 import type { LabNode, TransportLab } from './contract.ts';
 import { Recorder } from './recorder.ts';
@@ -22,6 +24,8 @@ export interface JoinOptions {
   readonly advertised?: readonly string[];
   readonly leastLevel?: () => number;
   readonly maxBufferedBytes?: number;
+  readonly security?: LinkSecurity;
+  readonly credentials?: () => LinkCredentials | undefined;
   readonly onClient?: (connection: ClientConnection) => ClientHandlers;
 }
 

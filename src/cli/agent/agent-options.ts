@@ -4,6 +4,7 @@ import type { PlaceOptions } from '../options.ts';
 export interface AgentOptions extends PlaceOptions, ExecutorOptions {
   readonly join?: readonly string[];
   readonly name?: string;
+  readonly token?: string;
   readonly tokenFile?: string;
   readonly listen?: string;
   readonly advertise?: string;

@@ -4,10 +4,9 @@ import { loadAgentFile } from '../../agents/load.ts';
 import { type RunningInstance, startInstance } from '../../compose.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { DOMAIN_VARIABLE } from '../../siblings/quorum-manager/domain.ts';
+import { enterFolder } from '../../siblings/security-manager/join.ts';
 import { INSTANCE_EXIT, instanceExitCode } from '../../swarm/exit-code.ts';
-import { prepareJoinedFolder } from '../../swarm/joined-folder.ts';
 import { locateProject, type SwarmFolder } from '../../swarm/layout.ts';
-import { warnOfExposure } from '../exposure.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine } from '../reach.ts';
 import { EXIT, reportError } from '../report-error.ts';
@@ -33,8 +32,7 @@ export async function executeAgent(file: string, options: AgentOptions): Promise
   if (options.executor !== undefined) {
     await checkExecutor(await createExecutor(options.executor), process.env);
   }
-  const folder = await prepareJoinedFolder({ ...plan, definition, project });
-  if (plan.listen !== undefined) warnOfExposure(plan.listen.host);
+  const folder = await enterFolder({ ...plan, definition, project });
   const interrupts = new Interrupts();
   interrupts.onSecond(() => process.exit(EXIT.failed));
   try {

@@ -60,7 +60,8 @@ function advertisedOf(text: string): string {
   return text;
 }
 
-function tokenOf({ tokenFile }: AgentOptions): string | undefined {
+function tokenOf({ token, tokenFile }: AgentOptions): string | undefined {
+  if (token !== undefined) return token;
   if (tokenFile === undefined) return process.env.RAFT_MANAGER_TOKEN;
   try {
     return readFileSync(tokenFile, 'utf8').trim();

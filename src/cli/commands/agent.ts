@@ -17,6 +17,12 @@ export function agentCommand(): Command {
     .addOption(new Option('--name <name>', 'what to call it (default: as its file does)'))
     .addOption(
       new Option(
+        '--token <token>',
+        'what "raft-manager security token" has printed where the swarm was made',
+      ),
+    )
+    .addOption(
+      new Option(
         '--token-file <file>',
         "file with the swarm's token (default: RAFT_MANAGER_TOKEN, or that of this project's swarm)",
       ),
@@ -51,8 +57,8 @@ it; "raft-manager members remove" takes it out of the swarm for good.
 
 Examples:
   raft-manager agent .claude/agents/builder.md
-  raft-manager agent builder.md --join ws://example.com:7101 --listen 192.0.2.7:7200 --token-file token
-  raft-manager agent builder.md --join ws://example.com:7101 --listen 0.0.0.0:7200 --advertise host-b.example.com:30200`,
+  raft-manager agent builder.md --join wss://example.com:7101 --listen 192.0.2.7:7200 --token TOKEN
+  raft-manager agent builder.md --join wss://example.com:7101 --listen 0.0.0.0:7200 --advertise host-b.example.com:30200`,
     )
     .action(async (file: string, options: AgentOptions) => {
       const { executeAgent } = await import('../agent/execute-agent.ts');

@@ -90,7 +90,7 @@ async function foundRun(
   checkWork(taskFile, await createExecutor(options.executor ?? 'command'));
   const folder = newRunFolder(project);
   const key = folder.root.slice(project.runs.length + 1);
-  const roster: Roster = await planFromOptions(options, { project, name: key });
+  const roster: Roster = await planFromOptions(options, { project, name: key, secured: false });
   checkCapabilities(taskFile, await capabilitiesOf(roster));
   prepareStateFolder(project.state);
   pruneRuns(project);

@@ -6,6 +6,7 @@ import { SwarmError } from '../../protocol/errors.ts';
 import { takeCensus } from '../../swarm/census.ts';
 import { checkWritable } from '../../swarm/checkup/machine-check.ts';
 import { checkMajority } from '../../swarm/checkup/majority-check.ts';
+import { adoptPreparedSecurity, giveBackSecurity, hasSecurity } from '../../swarm/founding-security.ts';
 import { supervisorOf } from '../../swarm/launch.ts';
 import {
   locateProject,
@@ -93,16 +94,22 @@ async function found(
     }
     await checkExecutor(await createExecutor(loadRoster(folder).executor), process.env);
   } else {
-    const roster = await planFromOptions(options, { project, name: 'swarm' });
+    const roster = await planFromOptions(options, {
+      project,
+      name: 'swarm',
+      secured: hasSecurity(project.state, folder),
+    });
     prepareStateFolder(project.state);
     createSwarm(folder.root, roster);
   }
+  adoptPreparedSecurity(project.state, folder);
   try {
     await start();
   } catch (error) {
     // It never began: the next "up" must not be held to options that cannot be met. Unless somebody else began it.
     const isUp = error instanceof SwarmError && error.code === 'ALREADY_RUNNING';
     if (isNew && !isUp && exitCodeOf(error) === EXIT.usage) {
+      giveBackSecurity(project.state, folder);
       rmSync(folder.root, { recursive: true, force: true });
     }
     throw error;

@@ -1,0 +1,73 @@
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { SwarmError } from '../../protocol/errors.ts';
+import { createClient, createJoinToken } from '../../siblings/security-manager/manager.ts';
+import { CLIENT_ROLES, type ClientRole } from '../../siblings/security-manager/records.ts';
+import { takeCensus } from '../../swarm/census.ts';
+import { swarmFolder } from '../../swarm/layout.ts';
+import { loadRoster, updateRoster, updateToken } from '../../swarm/roster.ts';
+import { isSecured, readBundle, writeBundle } from '../../swarm/security-folder.ts';
+import type { ReachOptions } from '../options.ts';
+import { packageVersion } from '../package-version.ts';
+import { printJson, printLine, reachableFolder, withSwarm } from '../reach.ts';
+
+export interface TokenOptions extends ReachOptions {
+  readonly life: number;
+}
+
+export interface ClientOptions extends ReachOptions {
+  readonly role: string;
+  /** In ms; 0: for ever. */
+  readonly life: number;
+  readonly folder?: string;
+}
+
+const CENSUS_TIMEOUT_MS = 2_000;
+
+/** Prints a token with which one instance may join. */
+export async function grantJoin(options: TokenOptions): Promise<void> {
+  const folder = await reachableFolder(options);
+  const { token, expiresAt } = await withSwarm(options, (swarm) =>
+    createJoinToken({ swarm, folder }, options.life),
+  );
+  const until = new Date(expiresAt).toISOString();
+  if (options.json) return printJson({ token, expiresAt: until });
+  printLine(token);
+  process.stderr.write(`good once, until ${until}: raft-manager agent FILE --join wss://… --token TOKEN\n`);
+}
+
+/** Lets a client in, and prints its token, or lays a folder out with which it reaches the swarm from anywhere. */
+export async function grantClient(name: string, options: ClientOptions): Promise<void> {
+  const role = roleOf(options.role);
+  const folder = await reachableFolder(options);
+  const lifeMs = options.life === 0 ? null : options.life;
+  const made = await withSwarm(options, (swarm) => createClient({ swarm, folder }, { name, role, lifeMs }));
+  const expiresAt = made.expiresAt === null ? null : new Date(made.expiresAt).toISOString();
+  if (options.folder === undefined) {
+    if (options.json) return printJson({ name, role, token: made.token, expiresAt });
+    return printLine(made.token);
+  }
+  const place = resolve(options.folder);
+  await layOutAccess(place, made.token, folder.root);
+  if (options.json) return printJson({ name, role, folder: place, expiresAt });
+  printLine(`${place} lets whoever has it in as ${role}: raft-manager status --dir ${place}`);
+}
+
+/** What commands need on a machine without the swarm: who it is, where it is, whom to believe, what to say. */
+async function layOutAccess(place: string, token: string, root: string): Promise<void> {
+  const from = swarmFolder(root);
+  const census = await takeCensus(from, packageVersion(), CENSUS_TIMEOUT_MS);
+  const seeds = census.nodes.flatMap(({ url }) => url ?? []);
+  if (seeds.length === 0) throw new SwarmError('NOT_RUNNING', 'no node has said where it is');
+  const to = swarmFolder(place);
+  mkdirSync(place, { recursive: true, mode: 0o700 });
+  updateRoster(to, { ...loadRoster(from), nodes: [], seeds });
+  updateToken(to, token);
+  if (isSecured(from)) writeBundle(to, readBundle(from));
+}
+
+function roleOf(text: string): ClientRole {
+  const role = CLIENT_ROLES.find((one) => one === text);
+  if (role !== undefined) return role;
+  throw new SwarmError('BAD_INPUT', `--role takes ${CLIENT_ROLES.join(', ')}, not ${text}`);
+}

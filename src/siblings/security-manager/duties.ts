@@ -1,0 +1,239 @@
+import { createPublicKey, X509Certificate } from 'node:crypto';
+import { members } from '../../protocol/state.ts';
+import type { CompanionHost } from '../../swarm/companion.ts';
+import { certificatesIn } from '../../swarm/link-credentials.ts';
+import { loadRoster } from '../../swarm/roster.ts';
+import { pendingKey, settlePendingKey, writeBundle } from '../../swarm/security-folder.ts';
+import type { RecordWrite } from '../../tasks/member-command.ts';
+import { createRequest, fingerprintOf, newKey, publicHalf } from './authority.ts';
+import { loadAuthority, settleNextAuthority } from './authority-folder.ts';
+import { believe, type Guarded } from './guarded.ts';
+import { DEFAULT_LIFE_MS } from './own-certificate.ts';
+import { type CaRecord, type Found, ONLY, type SecurityRecords, writing } from './records.ts';
+import { proveWith, signRequest, whyNotTo } from './signing.ts';
+
+/** With a third of its life left a certificate is replaced: time for somebody to look when that does not work. */
+const RENEW_AT = 1 / 3;
+
+/** One look at what is, and what is to be done about it. */
+interface Round {
+  readonly guarded: Guarded;
+  readonly host: CompanionHost;
+  readonly now: Date;
+}
+
+/**
+ * What is to be done now, in the order in which it must be: each is decided from what the log says, so it makes no
+ * difference who was restarted meanwhile. Writes nothing that is so already.
+ */
+export async function carryOutDuties(round: Round): Promise<void> {
+  const { guarded, host } = round;
+  await adoptBundle(guarded);
+  await adoptCertificate(round);
+  const writes = [
+    ...foundCa(round),
+    ...announceCertificate(guarded),
+    ...announceTrust(guarded),
+    ...(await askAnew(round)),
+  ];
+  if (writes.length > 0) await propose(host, writes);
+  for (const [memberId, found] of guarded.records.request)
+    await answerRequest(round, memberId, found.version);
+  const step = nextPhase(round);
+  if (step !== undefined) await propose(host, [step]);
+  tidyAuthority(guarded);
+}
+
+/** When there will be something to do though nothing happens. */
+export function nextDutyAt({ pair }: Guarded): number | undefined {
+  return pair === undefined ? undefined : renewalOf(pair.certificate);
+}
+
+/** When a certificate is to be replaced. */
+export function renewalOf(certificate: string): number {
+  const { validFrom, validTo } = new X509Certificate(certificate);
+  const end = Date.parse(validTo);
+  return end - (end - Date.parse(validFrom)) * RENEW_AT;
+}
+
+async function propose(host: CompanionHost, writes: readonly RecordWrite[]): Promise<void> {
+  await host.execute({ kind: 'record', writes });
+}
+
+async function adoptBundle(guarded: Guarded): Promise<void> {
+  const ca = caOf(guarded.records);
+  if (ca === undefined || guarded.trust === undefined) return;
+  const bundle = ca.trusted.map((pem) => `${pem.trim()}\n`).join('');
+  if (bundle === guarded.bundle) return;
+  // Links show the certificates of when they were dialled: while both authorities count, they are changed for those of now.
+  if (ca.phase === 'steady') await guarded.server?.renewLinks();
+  writeBundle(guarded.folder, bundle);
+  believe(guarded, bundle, guarded.trust.revoked);
+  guarded.server?.recheck();
+}
+
+/** What was asked for has come. */
+async function adoptCertificate({ guarded }: Round): Promise<void> {
+  const { folder, memberId, name, pair, records } = guarded;
+  const certificate = records.cert.get(memberId)?.value.certificate;
+  if (certificate === undefined || certificate === pair?.certificate) return;
+  const key = pendingKey(folder, name, newKey);
+  if (!isFor(certificate, key)) return;
+  guarded.pair = { certificate, key };
+  settlePendingKey(folder, name, guarded.pair);
+  guarded.server?.recheck();
+  await guarded.server?.renewLinks();
+}
+
+function isFor(certificate: string, key: string): boolean {
+  const own = createPublicKey(publicHalf(key));
+  return new X509Certificate(certificate).publicKey.equals(own);
+}
+
+/** The first one to look, where the key of the authority is, tells the others which authority there is. */
+function foundCa({ guarded: { bundle, folder, records } }: Round): readonly RecordWrite[] {
+  if (records.ca.has(ONLY)) return [];
+  const authority = loadAuthority(folder);
+  if (authority === undefined) return [];
+  const trusted = certificatesIn(bundle).map(String);
+  const ca: CaRecord = {
+    phase: 'steady',
+    trusted,
+    signing: fingerprintOf(authority.certificate),
+    lifeMs: DEFAULT_LIFE_MS,
+    without: [],
+  };
+  return [writing('ca', ONLY, ca, 0)];
+}
+
+/** One that was made on the spot, beside the key of the authority. */
+function announceCertificate({ memberId, name, pair, records }: Guarded): readonly RecordWrite[] {
+  const known = records.cert.get(memberId);
+  if (pair === undefined || known?.value.certificate === pair.certificate) return [];
+  // What the others know is later than what is shown here: it was asked for, and is on its way.
+  if (known !== undefined && beginOf(known.value.certificate) > beginOf(pair.certificate)) return [];
+  return [writing('cert', memberId, { name, certificate: pair.certificate }, known?.version ?? 0)];
+}
+
+function beginOf(certificate: string): number {
+  return Date.parse(new X509Certificate(certificate).validFrom);
+}
+
+function announceTrust({ bundle, memberId, pair, records }: Guarded): readonly RecordWrite[] {
+  if (pair === undefined) return [];
+  const authorities = certificatesIn(bundle).map(fingerprintOf);
+  const shows = fingerprintOf(pair.certificate);
+  const known = records.trust.get(memberId)?.value;
+  const isKnown = known?.authorities.join() === authorities.join() && known.shows === shows;
+  return isKnown ? [] : [writing('trust', memberId, { authorities, shows })];
+}
+
+/** A certificate that ends soon, or is of an authority that is to go, is replaced. */
+async function askAnew(round: Round): Promise<readonly RecordWrite[]> {
+  const { folder, memberId, name, pair, records } = round.guarded;
+  if (pair === undefined || records.request.has(memberId)) return [];
+  if (round.now.getTime() < renewalOf(pair.certificate) && !isItsTurn(round)) return [];
+  const key = pendingKey(folder, name, newKey);
+  const csr = await createRequest(key);
+  return [writing('request', memberId, { name, csr, proof: proveWith(pair.key, csr) }, 0)];
+}
+
+/** One after the other, by name: whoever is before it in the row has a certificate of the new authority. */
+function isItsTurn({ guarded, host }: Round): boolean {
+  const ca = caOf(guarded.records);
+  if (ca?.phase !== 'issue' || guarded.pair === undefined) return false;
+  // It has one, and has not said so yet.
+  if (isSignedBy(ca, guarded.pair.certificate)) return false;
+  return waitingFor(ca, guarded.records, members(host.status().configuration))[0] === guarded.memberId;
+}
+
+/** Members that do not show a certificate of the authority that signs, in the order in which they get one. */
+export function waitingFor(
+  ca: CaRecord,
+  { cert, trust }: SecurityRecords,
+  all: readonly string[],
+): readonly string[] {
+  const hasOne = (id: string): boolean => {
+    const certificate = cert.get(id)?.value.certificate;
+    if (certificate === undefined || !isSignedBy(ca, certificate)) return false;
+    return trust.get(id)?.value.shows === fingerprintOf(certificate);
+  };
+  return [...all].sort().filter((id) => !ca.without.includes(id) && !hasOne(id));
+}
+
+/** By the authority that signs now. */
+function isSignedBy({ signing, trusted }: CaRecord, certificate: string): boolean {
+  const authority = trusted.find((pem) => fingerprintOf(pem) === signing);
+  return (
+    authority !== undefined &&
+    new X509Certificate(certificate).verify(new X509Certificate(authority).publicKey)
+  );
+}
+
+/** Members that do not trust all that are to be trusted. */
+export function notYetTrusting(
+  { trusted, without }: CaRecord,
+  { trust }: SecurityRecords,
+  all: readonly string[],
+): readonly string[] {
+  const wanted = trusted.map(fingerprintOf);
+  const trusts = (id: string): boolean =>
+    wanted.every((one) => trust.get(id)?.value.authorities.includes(one) === true);
+  return [...all].sort().filter((id) => !without.includes(id) && !trusts(id));
+}
+
+/** Several may have the key; of two that sign, the log takes the first. */
+async function answerRequest(
+  { guarded, host, now }: Round,
+  memberId: string,
+  version: number,
+): Promise<void> {
+  const { folder, records } = guarded;
+  const ca = caOf(records);
+  const request = records.request.get(memberId)?.value;
+  const authority = ca === undefined ? undefined : loadAuthority(folder, ca.signing);
+  if (ca === undefined || request === undefined || authority === undefined) return;
+  const gone = writing('request', memberId, undefined, version);
+  const why = whyNotTo(memberId, request, records);
+  if (why !== undefined) {
+    host.onTrouble(new Error(`no certificate for ${memberId}: ${why}`));
+    return propose(host, [gone]);
+  }
+  const signing = { authority, clusterId: loadRoster(folder).clusterId, lifeMs: ca.lifeMs, now };
+  const certificate = await signRequest(memberId, request, signing);
+  await propose(host, [gone, writing('cert', memberId, { name: request.name, certificate })]);
+}
+
+/** The next step of a rotation, taken by whoever has the keys once everybody is where they must be. */
+function nextPhase({ guarded: { folder, records }, host }: Round): RecordWrite | undefined {
+  const found = records.ca.get(ONLY);
+  if (found === undefined || found.value.phase === 'steady') return undefined;
+  if (loadAuthority(folder) === undefined) return undefined;
+  return phaseAfter(found, records, members(host.status().configuration));
+}
+
+function phaseAfter(
+  { value: ca, version }: Found<CaRecord>,
+  records: SecurityRecords,
+  all: readonly string[],
+): RecordWrite | undefined {
+  if (ca.phase === 'overlap') {
+    const next = ca.trusted.map(fingerprintOf).find((one) => one !== ca.signing);
+    if (next === undefined || notYetTrusting(ca, records, all).length > 0) return undefined;
+    return writing('ca', ONLY, { ...ca, phase: 'issue', signing: next }, version);
+  }
+  if (ca.phase !== 'issue' || waitingFor(ca, records, all).length > 0) return undefined;
+  const trusted = ca.trusted.filter((pem) => fingerprintOf(pem) === ca.signing);
+  return writing('ca', ONLY, { ...ca, phase: 'steady', trusted, without: [] }, version);
+}
+
+/** The key of an authority that nobody trusts any more is removed. */
+function tidyAuthority({ folder, records }: Guarded): void {
+  const ca = caOf(records);
+  if (ca?.phase !== 'steady' || loadAuthority(folder, ca.signing) === undefined) return;
+  settleNextAuthority(folder, ca.signing);
+}
+
+function caOf({ ca }: SecurityRecords): CaRecord | undefined {
+  return ca.get(ONLY)?.value;
+}

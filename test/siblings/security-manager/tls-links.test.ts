@@ -1,0 +1,394 @@
+import { connect } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { SwarmError } from '../../../src/protocol/errors.ts';
+import { clusterId, type NodeId, nodeId } from '../../../src/protocol/ids.ts';
+import type { Authority } from '../../../src/siblings/security-manager/authority.ts';
+import { type GateView, judge } from '../../../src/siblings/security-manager/gate.ts';
+import { readRecords, writing } from '../../../src/siblings/security-manager/records.ts';
+import { hashOf, newSecret, saidToken } from '../../../src/siblings/security-manager/tokens.ts';
+import type { KeyPair } from '../../../src/swarm/security-folder.ts';
+import type { LinkCredentials } from '../../../src/transport/client-credentials.ts';
+import { openClientLink } from '../../../src/transport/client-link.ts';
+import type { LinkRole, LinkSecurity } from '../../../src/transport/port.ts';
+import { transportContract } from '../../transport/contract.ts';
+import { heartbeat } from '../../transport/messages.ts';
+import { TransportRecorder } from '../../transport/recorder.ts';
+import { dialAs } from '../../transport/stranger.ts';
+import {
+  createWsLab,
+  identityOf,
+  type JoinOptions,
+  type WsLab,
+  type WsNode,
+} from '../../transport/ws-lab.ts';
+import { authority, certify, credentials, HOUR_MS, trustIn } from './pki.ts';
+
+const A = nodeId('a');
+const B = nodeId('b');
+const NO_RECORDS = readRecords([]);
+
+interface Post {
+  pair: KeyPair;
+  trusted: readonly string[];
+  revoked: readonly string[];
+  records: GateView['records'];
+}
+
+/** What a member of cluster `test` needs to be dialled and to dial. */
+function securityOf(post: Post): Required<Pick<JoinOptions, 'security' | 'credentials'>> {
+  const view = (): GateView => ({
+    clusterId: 'test',
+    localToken: 'secret',
+    trust: trustIn(post.trusted, post.revoked),
+    records: post.records,
+  });
+  const security: LinkSecurity = {
+    get tls() {
+      const ca = post.trusted.join('\n');
+      return { certificate: `${post.pair.certificate}\n${ca}`, key: post.pair.key, ca };
+    },
+    judge: (claim) => judge(claim, view(), Date.now()),
+  };
+  return {
+    security,
+    credentials: () => credentials(post.pair, post.trusted, trustIn(post.trusted, post.revoked)),
+  };
+}
+
+async function postOf(by: Authority, name: string, changed: Partial<Post> = {}): Promise<Post> {
+  const pair = await certify(by, { name });
+  return { pair, trusted: [by.certificate], revoked: [], records: NO_RECORDS, ...changed };
+}
+
+transportContract('ws over TLS', () => {
+  const lab = createWsLab();
+  const ca = authority();
+  return { ...lab, join: async (id) => lab.join(id, securityOf(await postOf(await ca, id))) };
+});
+
+let lab: WsLab;
+let ca: Authority;
+beforeEach(async () => {
+  lab = createWsLab();
+  ca = await authority();
+});
+afterEach(() => lab.dispose());
+
+interface Started extends WsNode {
+  readonly heard: TransportRecorder;
+  readonly post: Post;
+}
+
+async function start(id: NodeId, post: Post, options: JoinOptions = {}): Promise<Started> {
+  const node = await lab.join(id, { ...securityOf(post), ...options });
+  const heard = new TransportRecorder();
+  node.transport.start(heard);
+  node.transport.setPeers([A, B]);
+  return { ...node, heard, post };
+}
+
+async function startPair(): Promise<{ a: Started; b: Started }> {
+  const [a, b] = [await start(A, await postOf(ca, 'a')), await start(B, await postOf(ca, 'b'))];
+  await a.heard.untilCount('opened', B, 1);
+  await b.heard.untilCount('opened', A, 1);
+  return { a, b };
+}
+
+describe('members under TLS', () => {
+  test('speak version 1.3, and nothing older is spoken', async () => {
+    const { a } = await startPair();
+    expect(a.server.url).toMatch(/^wss:\/\/127\.0\.0\.1:/);
+    expect(a.server.links().map(({ cipher }) => cipher)).toEqual([
+      expect.stringMatching(/^TLS_AES|^TLS_CHACHA20/),
+      expect.stringMatching(/^TLS_AES|^TLS_CHACHA20/),
+    ]);
+    const old = connect({
+      port: a.server.port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      maxVersion: 'TLSv1.2',
+    });
+    const refusal = await new Promise<Error>((resolve) => old.once('error', resolve));
+    expect(refusal.message).toMatch(/protocol version/i);
+  });
+
+  test.each([
+    {
+      why: 'expired',
+      row: async () =>
+        certify(ca, {
+          name: 'b',
+          from: new Date(Date.now() - 2 * HOUR_MS),
+          until: new Date(Date.now() - HOUR_MS),
+        }),
+      told: /expired/,
+    },
+    {
+      why: 'of another authority',
+      row: async () => certify(await authority(), { name: 'b' }),
+      told: /not trusted here/,
+    },
+    {
+      why: 'of another cluster',
+      row: () => certify(ca, { name: 'b', clusterId: 'other' }),
+      told: /another cluster/,
+    },
+    { why: 'of another member', row: () => certify(ca, { name: 'c' }), told: /certificate of c/ },
+    {
+      why: 'of a client',
+      row: () => certify(ca, { name: 'b', kind: 'client' }),
+      told: /certificate of a client/,
+    },
+  ])('refuse a certificate that is $why, with the reason', async ({ row, told }) => {
+    const a = await start(A, await postOf(ca, 'a'));
+    const pair = await row();
+    // What it dials with; what it shows to whoever dials it is good, so that only this is refused.
+    await start(B, await postOf(ca, 'b'), { credentials: () => credentials(pair, [ca.certificate]) });
+    await a.trouble.untilHas(({ message }) => told.test(message));
+    expect(a.server.links().filter(({ direction }) => direction === 'in')).toEqual([]);
+  });
+
+  test.each([
+    {
+      why: 'expired',
+      row: async () =>
+        certify(ca, {
+          name: 'b',
+          from: new Date(Date.now() - 2 * HOUR_MS),
+          until: new Date(Date.now() - HOUR_MS),
+        }),
+      told: /has expired/,
+    },
+    {
+      why: 'of another authority',
+      row: async () => certify(await authority(), { name: 'b' }),
+      told: /not trusted here/,
+    },
+    { why: 'of another member', row: () => certify(ca, { name: 'c' }), told: /has the certificate of c/ },
+  ])('do not talk to one who answers with a certificate that is $why', async ({ row, told }) => {
+    const a = await start(A, await postOf(ca, 'a'));
+    await start(B, await postOf(ca, 'b', { pair: await row() }), { credentials: () => undefined });
+    await a.trouble.untilHas(({ code, message }) => code === 'UNAUTHORIZED' && told.test(message));
+    expect(a.heard.count('opened', B)).toBe(0);
+  });
+
+  test('refuse one who has the secret of the swarm and no certificate', async () => {
+    const a = await start(A, await postOf(ca, 'a'));
+    const stranger = await dialAs(
+      a.server.url,
+      '/raft',
+      JSON.stringify({ protocol: 1, kind: 'peer', ...identityOf('b') }),
+      {
+        ca: ca.certificate,
+        checkServerIdentity: () => false,
+      },
+    );
+    expect(await stranger.closed).toMatchObject({
+      code: 4004,
+      reason: expect.stringMatching(/members show a certificate/),
+    });
+  });
+
+  test('dial nobody without TLS', async () => {
+    const a = await start(A, await postOf(ca, 'a'));
+    const plain = await lab.join(B);
+    await a.trouble.untilHas(
+      ({ code, message }) => code === 'UNAUTHORIZED' && /is without TLS/.test(message),
+    );
+    await plain.stop();
+  });
+
+  test('cut off at once who is revoked, on both links', async () => {
+    const { a, b } = await startPair();
+    a.post.revoked = ['b'];
+    a.server.recheck();
+    await a.heard.untilCount('closed', B, 1);
+    await b.trouble.untilHas(({ message }) => /b was revoked/.test(message));
+    const heard = a.heard.frames(B).length;
+    b.transport.send(A, [heartbeat(9, { from: B, to: A })]);
+    await b.trouble.untilHas(({ code }) => code === 'UNAUTHORIZED');
+    expect(a.heard.frames(B)).toHaveLength(heard);
+  });
+
+  test('change over to another authority and new certificates without a gap', async () => {
+    const { a, b } = await startPair();
+    const next = await authority();
+    for (const { post, server } of [a, b]) {
+      post.trusted = [ca.certificate, next.certificate];
+      server.recheck();
+    }
+    for (const [node, name] of [
+      [a, 'a'],
+      [b, 'b'],
+    ] as const) {
+      node.post.pair = await certify(next, { name });
+      node.server.recheck();
+      await node.server.renewLinks();
+    }
+    for (const { post, server } of [a, b]) {
+      // Once more: what the others show is new since it dialled them.
+      await server.renewLinks();
+      post.trusted = [next.certificate];
+      server.recheck();
+    }
+    a.transport.send(B, [heartbeat(3, { from: A, to: B })]);
+    await b.heard.untilFrames(A, 1);
+    expect(a.heard.count('closed', B) + b.heard.count('closed', A)).toBe(0);
+  });
+
+  test('cut what was opened with an authority that is not trusted any more', async () => {
+    const { a } = await startPair();
+    a.post.trusted = [(await authority()).certificate];
+    a.server.recheck();
+    await a.heard.untilCount('closed', B, 1);
+    await a.trouble.untilHas(({ code }) => code === 'UNAUTHORIZED');
+  });
+});
+
+describe('clients under TLS', () => {
+  const secret = newSecret();
+  const known = { createdAt: 0, expiresAt: null };
+  const rows = [
+    writing('client', 'reader', { role: 'read', hash: hashOf(secret), ...known }),
+    writing('client', 'worker', { role: 'work', ...known }),
+    writing('client', 'past', { role: 'work', hash: hashOf(secret), createdAt: 0, expiresAt: 1 }),
+    writing('join', 'j1', { hash: hashOf(secret), createdAt: 0, expiresAt: Date.now() + HOUR_MS }),
+    writing('join', 'j2', { hash: hashOf(secret), createdAt: 0, expiresAt: 1 }),
+    writing('join', 'j3', {
+      hash: hashOf(secret),
+      createdAt: 0,
+      expiresAt: Date.now() + HOUR_MS,
+      used: { memberId: 'x', name: 'x', at: 1 },
+    }),
+  ];
+  const records = readRecords(rows.map(({ key, value = '' }) => ({ key, value, version: 1 })));
+
+  async function roleOf(
+    token: string,
+    own?: (by: Authority) => Promise<KeyPair>,
+  ): Promise<LinkRole | SwarmError> {
+    const roles: LinkRole[] = [];
+    const a = await lab.join(A, {
+      ...securityOf(await postOf(ca, 'a', { records })),
+      onClient: ({ role }) => {
+        roles.push(role);
+        return { onRequests: () => undefined, onClosed: () => undefined };
+      },
+    });
+    const shown: LinkCredentials = credentials(own === undefined ? undefined : await own(ca), [
+      ca.certificate,
+    ]);
+    try {
+      const link = await openClientLink({
+        url: a.server.url,
+        identity: identityOf('cli', { token }),
+        credentials: shown,
+      });
+      await link.close();
+      return roles[0] ?? 'newcomer';
+    } catch (error) {
+      return error as SwarmError;
+    }
+  }
+
+  test.each([
+    { why: 'the token of this machine', token: 'secret', role: 'member' },
+    {
+      why: 'a token for reading',
+      token: saidToken({ kind: 'client', name: 'reader', secret }),
+      role: 'read',
+    },
+    { why: 'a join token', token: saidToken({ kind: 'join', name: 'j1', secret }), role: 'newcomer' },
+  ])('$why is good for the role $role', async ({ token, role }) => {
+    expect(await roleOf(token)).toBe(role);
+  });
+
+  test.each([
+    { why: 'of a client that is known', name: 'worker', kind: 'client', role: 'work' },
+    { why: 'of a member', name: 'b', kind: 'member', role: 'member' },
+  ] as const)('a certificate $why is good for the role $role', async ({ name, kind, role }) => {
+    expect(await roleOf('anything', (by) => certify(by, { name, kind }))).toBe(role);
+  });
+
+  test.each([
+    { why: 'a guess', token: 'guess', told: /not accepted/ },
+    {
+      why: 'another secret',
+      token: saidToken({ kind: 'client', name: 'reader', secret: newSecret() }),
+      told: /not accepted/,
+    },
+    {
+      why: 'a name that nobody has',
+      token: saidToken({ kind: 'client', name: 'who', secret }),
+      told: /not accepted/,
+    },
+    {
+      why: 'a token for one who has a certificate alone',
+      token: saidToken({ kind: 'client', name: 'worker', secret }),
+      told: /not accepted/,
+    },
+    {
+      why: 'access that is over',
+      token: saidToken({ kind: 'client', name: 'past', secret }),
+      told: /is over/,
+    },
+    {
+      why: 'a join token that has expired',
+      token: saidToken({ kind: 'join', name: 'j2', secret }),
+      told: /has expired/,
+    },
+    {
+      why: 'a join token that was used',
+      token: saidToken({ kind: 'join', name: 'j3', secret }),
+      told: /used already/,
+    },
+  ])('$why is refused', async ({ token, told }) => {
+    expect(await roleOf(token)).toMatchObject({ code: 'UNAUTHORIZED', message: expect.stringMatching(told) });
+  });
+
+  test('a certificate that does not count is not made up for by a token that does', async () => {
+    const foreign = await authority();
+    const answer = await roleOf('secret', () => certify(foreign, { name: 'b' }));
+    expect(answer).toMatchObject({ code: 'UNAUTHORIZED' });
+  });
+
+  test('who shows nothing but the secret of another machine is refused', () => {
+    const view = {
+      clusterId: 'test',
+      localToken: 'secret',
+      trust: trustIn([ca.certificate]),
+      records: NO_RECORDS,
+    };
+    const claim = {
+      kind: 'client',
+      clusterId: 'test',
+      nodeId: 'cli',
+      token: 'secret',
+      certificate: undefined,
+      isHere: false,
+    } as const;
+    expect(judge(claim, view, Date.now())).toMatchObject({ ok: false });
+    expect(judge({ ...claim, isHere: true }, view, Date.now())).toEqual({ ok: true, value: 'member' });
+  });
+
+  test('nobody is answered by a server of another authority, and says nothing to it', async () => {
+    const foreign = await authority();
+    const a = await lab.join(A, securityOf(await postOf(foreign, 'a')));
+    const opening = openClientLink({
+      url: a.server.url,
+      identity: identityOf('cli'),
+      credentials: credentials(undefined, [ca.certificate]),
+    });
+    await expect(opening).rejects.toMatchObject({
+      code: 'UNAUTHORIZED',
+      message: expect.stringMatching(/not trusted here/),
+    });
+  });
+});
+
+test('a cluster of another id is refused before anything else is looked at', async () => {
+  const a = await start(A, await postOf(ca, 'a'));
+  const b = await start(B, await postOf(ca, 'b'), { identity: { clusterId: clusterId('other') } });
+  await b.trouble.untilHas(({ code }) => code === 'WRONG_CLUSTER');
+  await a.trouble.untilHas(({ code }) => code === 'WRONG_CLUSTER');
+});
