@@ -1,0 +1,153 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { eventually, openProject, type Project } from './harness.ts';
+
+const AGENT = '---\nname: guest\ndescription: joins\ncapabilities: [testing]\n---\nBody\n';
+
+interface Ran {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function ok(project: Project, args: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await project.run(args);
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  return stdout.trim();
+}
+
+async function json<T>(project: Project, args: readonly string[]): Promise<T> {
+  return JSON.parse(await ok(project, [...args, '--json'])) as T;
+}
+
+interface StatusJson {
+  readonly coordinator: string;
+  readonly term: number;
+  readonly nodes: readonly { readonly id: string; readonly url: string; readonly role: string }[];
+}
+
+interface SecurityJson {
+  readonly authorities: readonly { readonly fingerprint: string }[];
+  readonly certificates: readonly {
+    readonly id: string;
+    readonly isRevoked: boolean;
+    readonly fingerprint: string;
+  }[];
+}
+
+/** Every file that a secret must not be in, and what it holds. */
+function filesOutside(folder: string): readonly { readonly path: string; readonly text: string }[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => !/(^|\/)security\//.test(name) && !/(^|\/)token$/.test(name))
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path).isFile())
+    .map((path) => ({ path, text: readFileSync(path, 'latin1') }));
+}
+
+/** What must be found nowhere: keys by their base64, tokens as they are. */
+function secretsIn(folder: string): readonly string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const keys = names
+    .filter((name) => name.endsWith('.key'))
+    .map((name) => readFileSync(join(folder, name), 'utf8'));
+  const tokens = names
+    .filter((name) => /(^|\/)token$/.test(name))
+    .map((name) => readFileSync(join(folder, name), 'utf8'));
+  return [...keys.map((pem) => pem.split('\n')[1] ?? ''), ...tokens];
+}
+
+test('a swarm under certificates: joined by token, rotated under load, a member revoked, and no secret anywhere', async () => {
+  const project = openProject();
+  const said: string[] = [];
+  const note = (ran: Ran): Ran => {
+    said.push(ran.stdout, ran.stderr);
+    return ran;
+  };
+  await ok(project, ['security', 'init']);
+  await ok(project, ['up']);
+  const before = await json<StatusJson>(project, ['status']);
+  const [node] = before.nodes;
+  expect(node?.url).toMatch(/^wss:/);
+
+  // One joins with a token; the token is used up by that.
+  const { token } = await json<{ token: string }>(project, ['security', 'token']);
+  const guest = project.write('guest.md', AGENT);
+  const elsewhere = ['--dir', join(project.folder, 'elsewhere')];
+  const joining = ['agent', guest, '--join', node?.url ?? '', '--token', token, ...elsewhere];
+  const agent = project.start(joining);
+  const id = await eventually(
+    'the guest to be up',
+    () => /(guest\.\d+) is up at wss:/.exec(agent.stdout())?.[1],
+  );
+  const again = note(await project.run([...joining, '--name', 'second']));
+  expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/used already/) });
+  await eventually('the guest to learn', async () =>
+    (await json<StatusJson>(project, ['status'])).nodes.some(
+      (one) => one.id === id && one.role === 'learner',
+    ),
+  );
+
+  // A client that may look may not do.
+  const access = join(project.folder, 'access');
+  await ok(project, ['security', 'client', 'ci', '--role', 'read', '--folder', access]);
+  await ok(project, ['task', 'list', '--dir', access]);
+  const refused = note(await project.run(['task', 'add', 'x', '--run', 'true', '--dir', access]));
+  expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/takes the role work/) });
+
+  // All keys are replaced while tasks are worked on.
+  const tasks = Array.from({ length: 20 }, (_, at) => ({ id: `t${at}`, run: `echo ${at} >> done.txt` }));
+  await ok(project, ['task', 'add', 't-first', '--run', 'true']);
+  const old = await json<SecurityJson>(project, ['security', 'status']);
+  const rotating = project.run(['security', 'rotate', '--timeout', '60s']);
+  for (const task of tasks) note(await project.run(['task', 'add', task.id, '--run', task.run]));
+  expect(note(await rotating)).toMatchObject({ exitCode: 0 });
+  await eventually('all tasks to be done', async () => {
+    const list = await json<{ id: string; state: string }[]>(project, ['task', 'list']);
+    return list.length === tasks.length + 1 && list.every(({ state }) => state === 'completed');
+  });
+  const after = await json<StatusJson>(project, ['status']);
+  expect(after).toMatchObject({ coordinator: before.coordinator, term: before.term });
+  const now = await json<SecurityJson>(project, ['security', 'status']);
+  expect(now.authorities.map(({ fingerprint }) => fingerprint)).not.toContain(
+    old.authorities[0]?.fingerprint,
+  );
+  const shown = new Set(old.certificates.map(({ fingerprint }) => fingerprint));
+  expect(now.certificates.filter(({ fingerprint }) => shown.has(fingerprint))).toEqual([]);
+  expect(project.read('done.txt').trim().split('\n').sort()).toEqual(tasks.map((_, at) => `${at}`).sort());
+
+  // Who is revoked is cut off, and can say nothing more.
+  await ok(project, ['security', 'revoke', id]);
+  const last = await json<StatusJson>(project, ['status']);
+  expect(last.nodes.map((one) => one.id)).not.toContain(id);
+  expect((await json<SecurityJson>(project, ['security', 'status'])).certificates).toContainEqual(
+    expect.objectContaining({ id, isRevoked: true }),
+  );
+  agent.signal('SIGKILL');
+  note(await agent.ended);
+
+  note(await project.run(['log', '--json']));
+  note(await project.run(['security', 'status', '--json']));
+  note(await project.run(['backup', join(project.folder, 'saved.backup')]));
+  await ok(project, ['down']);
+  const secrets = [...secretsIn(project.folder), token];
+  expect(secrets.length).toBeGreaterThan(6);
+  const output = { path: 'what commands have said', text: said.join('\n') };
+  for (const { path, text } of [...filesOutside(project.folder), output]) {
+    for (const secret of secrets) expect(text.includes(secret), `a secret in ${path}`).toBe(false);
+  }
+});
+
+test('keys that others may read are refused, with the command that mends it', async () => {
+  const project = openProject();
+  await ok(project, ['security', 'init']);
+  await ok(project, ['up', '--agents', '1']);
+  await ok(project, ['down']);
+  const { chmodSync } = await import('node:fs');
+  const key = join(project.state, 'swarm/security/nodes/raft-manager-1/node.key');
+  chmodSync(key, 0o644);
+  expect(await project.run(['up'])).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining(`run "chmod 600 ${key}"`),
+  });
+});
