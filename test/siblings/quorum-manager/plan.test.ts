@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Observation } from '../../../src/siblings/quorum-manager/observation.ts';
 import { plan } from '../../../src/siblings/quorum-manager/plan.ts';
-import type { Policy } from '../../../src/siblings/quorum-manager/policy.ts';
+import { type Policy, STRATEGIES } from '../../../src/siblings/quorum-manager/policy.ts';
 import { HOUR, leader, learner, policy, silent, voter } from './members.ts';
 
 interface Row {
@@ -212,6 +212,14 @@ describe('a plan', () => {
     expect([...made.recommendedVoters, ...made.learners].sort()).toEqual(members.map(({ id }) => id).sort());
     expect(made.reasoning.length).toBeGreaterThan(0);
     expect(made.madeFor.voters).toEqual(members.filter((one) => one.voter).map(({ id }) => id));
+  });
+
+  test.each(STRATEGIES)('lets few of fifty vote, and all others learn: %s', (strategy) => {
+    const others = Array.from({ length: 49 }, (_, at) => learner(`n${at}`, { domain: `host-${at % 9}` }));
+    const made = plan([leader('a'), ...others], policy({ strategy, voters: 7, survive: 3 }));
+    expect(made.recommendedVoters).toHaveLength(7);
+    expect(made.learners).toHaveLength(43);
+    expect(made.expectedImpact.survives.after).toBe(3);
   });
 
   test('says what it would be worth', () => {

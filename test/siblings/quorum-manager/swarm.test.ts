@@ -120,6 +120,23 @@ describe('the quorum manager of a swarm', () => {
     expect(members.find(({ id }) => id === heavy)).toMatchObject({ weight: 2, isLeader: true });
   });
 
+  test('lets a learner submit as any voter does', async () => {
+    const swarm = await stand({ instances: 6, executor: idle });
+    const [learner = ''] = (await quorumManager(swarm.client).status()).learners;
+    const url = swarm.instances.get(learner)?.url ?? '';
+    const client = new SwarmClient({ folder: swarm.folder, name: 'test', version: 'test', url });
+    const work = {
+      run: 'true',
+      priority: 'normal',
+      requires: ['nobody-can'],
+      dependsOn: [],
+      env: {},
+    } as const;
+    await client.execute({ kind: 'submit', key: 'one', tasks: [{ id: 'one', title: 'one', ...work }] });
+    await client.close();
+    expect((await swarm.client.query({ kind: 'tasks' })).map(({ id }) => id)).toEqual(['one']);
+  });
+
   test('answers through whichever instance is asked', async () => {
     const swarm = await stand({ instances: 3, executor: idle });
     const told: string[] = [];
