@@ -4,7 +4,7 @@ import { isVoter } from '../protocol/state.ts';
 import { type Core, castVote, enterTerm, type Follower, writeLatency } from './core.ts';
 import { voteResult } from './quorum.ts';
 import { isRepairing } from './repair.ts';
-import { electionPatience, lastResortDelay } from './timeouts.ts';
+import { electionPatience, lastResortDelay, rankDelay } from './timeouts.ts';
 
 /** Follows `leaderId` (or nobody known) in `term`, which may be the present one. §5.1 */
 export function becomeFollower(core: Core, term: Term, leaderId: NodeId | undefined): void {
@@ -142,6 +142,16 @@ export function refuseStaleVote(core: Core, request: VoteRequest): void {
     term: core.term,
     granted: false,
   });
+}
+
+/** The wait under way is as if it had been drawn with the new rank: the next election may be far off. */
+export function shiftRank(core: Core, shift: number): void {
+  const before = rankDelay(core);
+  core.rankShift = shift;
+  if (core.role.kind !== 'follower') return;
+  const moreMs = rankDelay(core) - before;
+  core.role.patienceMs += moreMs;
+  core.role.electionDeadline += moreMs;
 }
 
 /**

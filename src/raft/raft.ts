@@ -14,6 +14,7 @@ import {
   isLeaderProtected,
   reachesQuorum,
   refuseStaleVote,
+  shiftRank,
 } from './election.ts';
 import {
   acknowledgeLeader,
@@ -89,8 +90,7 @@ function take(core: Core, event: Event): void {
       else core.out.membership = { kind: 'refused', code: 'NOT_LEADER', reason: `${core.id} does not lead` };
       return;
     case 'shift-rank':
-      core.rankShift = event.shift;
-      return;
+      return shiftRank(core, event.shift);
     case 'snapshot-saved':
       return onSnapshotSaved(core, event.snapshot);
     case 'snapshot-received':

@@ -23,9 +23,14 @@ export function electionPatience(core: Core): Millis {
   if (config.standing === 'never') return Number.POSITIVE_INFINITY;
   const { min, max } = range(config, core.hasty);
   const width = (max - min) * 2 ** Math.min(core.lostRounds, config.maxBackoffDoublings);
-  const rankDelay = (Math.max(0, config.rank + core.rankShift) * (max - min)) / 8;
   const resortDelay = config.standing === 'last-resort' && !core.hasStood ? lastResortDelay(config) : 0;
-  return min + core.random() * width + rankDelay + resortDelay;
+  return min + core.random() * width + rankDelay(core) + resortDelay;
+}
+
+/** How much later than the first this node stands, by its rank. */
+export function rankDelay({ config, hasty, rankShift }: Core): Millis {
+  const { max, min } = range(config, hasty);
+  return (Math.max(0, config.rank + rankShift) * (max - min)) / 8;
 }
 
 /** Several election time-outs: whoever is better placed has stood long before they are over. */

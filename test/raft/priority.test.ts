@@ -70,6 +70,27 @@ describe('rank', () => {
     expect(count).toEqual({ c: SEEDS.length });
   });
 
+  test('may be shifted: whoever is told so before anybody leads stands first', () => {
+    const firsts = SEEDS.map((seed) => {
+      const cluster = new Cluster({ voters, seed, config: { rank: 8 } });
+      cluster.step('b', { type: 'shift-rank', shift: -8 });
+      cluster.run(40_000);
+      return voters.find((name) => cluster.role(name) === 'leader');
+    });
+    expect(new Set(firsts)).toEqual(new Set(['b']));
+  });
+
+  test('never counts as less than 0, and can be shifted back', () => {
+    const cluster = new Cluster({ voters });
+    const deadline = cluster.deadline('b');
+    cluster.step('b', { type: 'shift-rank', shift: -16 });
+    expect(cluster.deadline('b')).toBe(deadline);
+    cluster.step('b', { type: 'shift-rank', shift: 4 });
+    expect(cluster.deadline('b')).toBeGreaterThan(deadline);
+    cluster.step('b', { type: 'shift-rank', shift: 0 });
+    expect(cluster.deadline('b')).toBe(deadline);
+  });
+
   test('but not for ever: alone of three voters with one more it is elected', () => {
     const cluster = new Cluster({ voters, configs: { a: { rank: 16 }, b: { rank: 16 } } });
     cluster.crash('c');
