@@ -176,9 +176,7 @@ class FileStore implements UpdateStore {
 
   /** One write and one sync for all that has come during the last. */
   #write(): void {
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
@@ -191,6 +189,8 @@ class FileStore implements UpdateStore {
       const failure = await this.#alone(() => this.#put(records));
       for (const done of waiting) done(failure);
     }
+    // In the same turn as the last look: whatever is appended after it begins anew.
+    this.#writing = undefined;
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {
