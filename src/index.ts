@@ -27,6 +27,22 @@ export { SwarmClient } from './api/swarm-client.ts';
 export type { Assignment, Work, WorkResult } from './api/work.ts';
 export type { HookReport } from './hooks/runner.ts';
 export { type ErrorCode, SwarmError } from './protocol/errors.ts';
+export type {
+  BlackboardJson,
+  ChangedJson,
+  CheckpointedJson,
+  ListedJson,
+  ReadingJson,
+} from './siblings/crdt-synchronizer/client-wire.ts';
+export {
+  type CrdtClient,
+  type CrdtOptions,
+  crdt,
+  type ReadOptions,
+  type WriteOptions,
+} from './siblings/crdt-synchronizer/crdt-client.ts';
+export type { DataType, Json } from './siblings/crdt-synchronizer/data-type.ts';
+export type { Operation } from './siblings/crdt-synchronizer/operation.ts';
 export { type QuorumManager, quorumManager } from './siblings/quorum-manager/client.ts';
 export type { Plan } from './siblings/quorum-manager/plan.ts';
 export type { Policy, Strategy } from './siblings/quorum-manager/policy.ts';

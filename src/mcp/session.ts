@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Millis } from '../protocol/ids.ts';
+import { CrdtClient } from '../siblings/crdt-synchronizer/crdt-client.ts';
 import { type Census, takeCensus } from '../swarm/census.ts';
 import type { Answers, ExecuteOptions, Query, Swarm } from '../swarm/port.ts';
 import { compareNodes, type Verdict } from '../swarm/verification.ts';
@@ -81,6 +82,12 @@ export class Session {
       if (census.quorum || performance.now() - since > SETTLING_MS) return census;
       await delay(PAUSE_MS);
     }
+  }
+
+  /** What the instances share outside the log, and under which name this session writes there; needs no quorum. */
+  async documents(): Promise<{ readonly documents: CrdtClient; readonly name: string }> {
+    const { client } = await this.#options.link.linked();
+    return { documents: new CrdtClient(client), name: this.name ?? 'mcp' };
   }
 
   /** Puts a checkpoint into the log and asks every member what it has come to there. */

@@ -1,4 +1,5 @@
 import { definitionOf, type Tool, type ToolDefinition } from './tool.ts';
+import { crdt } from './tools/crdt.ts';
 import { filesRelease } from './tools/files-release.ts';
 import { filesReserve } from './tools/files-reserve.ts';
 import { logTail } from './tools/log-tail.ts';
@@ -14,7 +15,7 @@ import { verify } from './tools/verify.ts';
 /** In the order in which they are needed, siblings last: one each, as every session pays for each of them. */
 export const TOOLS: readonly Tool[] = [
   ...[swarmStatus, taskSubmit, taskNext, taskUpdate, taskList],
-  ...[filesReserve, filesRelease, logTail, members, verify, quorum],
+  ...[filesReserve, filesRelease, logTail, members, verify, quorum, crdt],
 ];
 
 /** What every session pays: the definitions of all tools, as `tools/list` sends them. */

@@ -13,7 +13,7 @@ describe('the definitions of the tools', () => {
     expect(tools.map(({ name }) => name)).toEqual([
       ...['swarm_status', 'task_submit', 'task_next', 'task_update', 'task_list'],
       ...['files_reserve', 'files_release', 'log_tail', 'members', 'verify'],
-      'quorum',
+      ...['quorum', 'crdt'],
     ]);
   });
 

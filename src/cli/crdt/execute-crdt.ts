@@ -1,10 +1,5 @@
 import { SwarmError } from '../../protocol/errors.ts';
-import type {
-  BlackboardJson,
-  ChangedJson,
-  ListedJson,
-  ReadingJson,
-} from '../../siblings/crdt-synchronizer/client-wire.ts';
+import type { ChangedJson, ListedJson, ReadingJson } from '../../siblings/crdt-synchronizer/client-wire.ts';
 import { CrdtClient } from '../../siblings/crdt-synchronizer/crdt-client.ts';
 import { DATA_TYPES, type DataType, type Json } from '../../siblings/crdt-synchronizer/data-type.ts';
 import { SwarmClient } from '../../swarm/client.ts';
@@ -12,8 +7,8 @@ import type { ReachOptions } from '../options.ts';
 import { packageVersion } from '../package-version.ts';
 import { printJson, printLine, reachableFolder, tableOptions } from '../reach.ts';
 import { claimantName } from '../tasks/whoami.ts';
+import { blackboardLines } from '../view/blackboard-view.ts';
 import { type Column, table } from '../view/table.ts';
-import { plain } from '../view/text.ts';
 
 export interface CrdtOptions extends ReachOptions {
   readonly via?: string;
@@ -156,19 +151,6 @@ export async function showBlackboard(options: CrdtOptions): Promise<void> {
   const board = await withDocuments(options, (crdt, how) => crdt.blackboard(how));
   if (options.json) return printJson(board);
   for (const line of blackboardLines(board)) printLine(line);
-}
-
-export function blackboardLines({ from, notes, presence, progress }: BlackboardJson): readonly string[] {
-  const there = presence.map(({ ageMs, id, role, working }) => {
-    const busy = working.length === 0 ? '' : `, works on ${working.join(', ')}`;
-    return `${id} ${role}, heard ${(ageMs / 1000).toFixed(1)} s ago${busy}`;
-  });
-  return [
-    `as ${from} knows:`,
-    ...there.map((line) => `  ${plain(line)}`),
-    ...Object.entries(progress).map(([by, { text }]) => plain(`  ${by}: ${text}`)),
-    ...notes.map(({ at, by, text }) => plain(`  ${new Date(at).toISOString()} ${by}: ${text}`)),
-  ];
 }
 
 interface How {

@@ -177,3 +177,8 @@ const GOES_ON: ReadonlySet<string> = new Set(['OUTCOME_UNKNOWN', 'BUSY', 'NOT_RE
 function typeOf({ type }: WriteOptions): { readonly type?: DataType } {
   return type === undefined ? {} : { type };
 }
+
+/** The documents that the instances of a swarm share outside its log. */
+export function crdt(swarm: Asking): CrdtClient {
+  return new CrdtClient(swarm);
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { SwarmError } from '../../protocol/errors.ts';
+import type { CrdtClient } from '../../siblings/crdt-synchronizer/crdt-client.ts';
+import type { Json } from '../../siblings/crdt-synchronizer/data-type.ts';
+import { defineTool } from '../tool.ts';
+
+const ACTIONS = ['get', 'list', 'set', 'inc', 'add', 'remove', 'insert', 'note', 'blackboard'] as const;
+
+export const crdt = defineTool({
+  name: 'crdt',
+  title: 'Shared documents',
+  description:
+    'Documents shared by all instances, also without a quorum: set a register, inc a counter, add/remove of a set, insert into a list; note, blackboard: what all should know.',
+  annotations: { readOnlyHint: false, destructiveHint: false, openWorldHint: false },
+  input: z.strictObject({
+    action: z.enum(ACTIONS),
+    path: z.string().optional().describe('document or document/field'),
+    value: z.unknown().optional(),
+  }),
+  output: z.object({ value: z.unknown() }),
+  async run({ action, path, value }, { session }) {
+    const { documents, name } = await session.documents();
+    const found = await carryOut(documents, { action, path, value, name });
+    return { data: { value: found }, text: JSON.stringify(found) };
+  },
+});
+
+interface Wish {
+  readonly action: (typeof ACTIONS)[number];
+  readonly path: string | undefined;
+  readonly value: unknown;
+  readonly name: string;
+}
+
+/** What there is afterwards, as the instance that answers has it. */
+async function carryOut(documents: CrdtClient, { action, name, path, value }: Wish): Promise<unknown> {
+  if (action === 'list') return documents.list();
+  if (action === 'blackboard') return documents.blackboard();
+  if (action === 'note') {
+    await documents.note(textOf(value), name);
+    return 'noted';
+  }
+  if (path === undefined) throw new SwarmError('BAD_INPUT', `say which document: "${action}" needs a path`);
+  if (action !== 'get') await documents.mutate([operationOf(action, path, value)]);
+  return (await documents.get(path)).value;
+}
+
+function operationOf(action: 'set' | 'inc' | 'add' | 'remove' | 'insert', path: string, value: unknown) {
+  // What is no JSON is refused where it arrives.
+  const json = (value ?? null) as Json;
+  if (action === 'inc') return { op: action, path, by: (value ?? 1) as number } as const;
+  if (action === 'insert') {
+    const values = typeof json === 'string' || Array.isArray(json) ? json : [json];
+    return { op: action, path, values: values as string | Json[] } as const;
+  }
+  return { op: action, path, value: json } as const;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new SwarmError('BAD_INPUT', 'a note is a text: give it as value');
+}
