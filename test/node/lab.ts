@@ -19,6 +19,8 @@ export interface LabOptions {
   readonly learners?: readonly string[];
   readonly config?: RaftConfigOverrides;
   readonly requestTimeoutMs?: Millis;
+  /** Beside something else that runs in that time. */
+  readonly time?: VirtualTime;
 }
 
 /** One frame as a transport was given it. */
@@ -61,7 +63,7 @@ export class Lab {
   readonly frames: Frame[] = [];
   readonly hub: MemoryHub;
   wakeUps = 0;
-  readonly #time = new VirtualTime();
+  readonly #time: VirtualTime;
   readonly #options: LabOptions;
   readonly #inhabitants = new Map<string, Inhabitant>();
   readonly #disks = new Map<string, MemoryDisk>();
@@ -70,6 +72,7 @@ export class Lab {
 
   constructor(options: LabOptions) {
     this.#options = options;
+    this.#time = options.time ?? new VirtualTime();
     this.hub = createMemoryHub((callback) => this.#after(DELIVERY_MS, callback));
     for (const name of [...options.voters, ...(options.learners ?? [])]) this.start(name);
   }

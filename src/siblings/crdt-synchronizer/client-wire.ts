@@ -59,7 +59,7 @@ export interface ListedJson {
   readonly name: string;
   readonly type: DataType;
   readonly version: string;
-  /** As it goes over the wire; never less than it has. */
+  /** As it goes over the wire. */
   readonly bytes: number;
 }
 

@@ -135,16 +135,22 @@ export class CrdtClient {
    * What is there now, and again after every change; several that follow each other closely may be one. Null: nothing is
    * there. Goes on at another instance when this one ends, until `signal` is given.
    */
-  async *watch(path: string, signal: AbortSignal = NO_END): AsyncGenerator<ReadingJson | null> {
-    const end = new Promise<undefined>((resolve) => {
-      signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  async *watch(path: string, signal?: AbortSignal): AsyncGenerator<ReadingJson | null> {
+    let end: (() => void) | undefined;
+    const over = new Promise<undefined>((resolve) => {
+      end = () => resolve(undefined);
     });
-    let version: string | undefined;
-    while (!signal.aborted) {
-      const answer = await Promise.race([this.#next(path, version), end]);
-      if (answer === undefined || signal.aborted) return;
-      if (answer.version !== version) yield answer.reading;
-      version = answer.version;
+    if (end !== undefined) signal?.addEventListener('abort', end);
+    try {
+      let version: string | undefined;
+      while (signal?.aborted !== true) {
+        const answer = await Promise.race([this.#next(path, version), over]);
+        if (answer === undefined) return;
+        if (answer.version !== version) yield answer.reading;
+        version = answer.version;
+      }
+    } finally {
+      if (end !== undefined) signal?.removeEventListener('abort', end);
     }
   }
 
@@ -166,8 +172,6 @@ export class CrdtClient {
     return unpack(await this.#client.ask(REQUEST.crdt, pack(wish), timeoutMs));
   }
 }
-
-const NO_END = new AbortController().signal;
 
 /** No document has it. */
 const NO_VERSION = '-';

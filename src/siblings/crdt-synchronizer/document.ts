@@ -49,6 +49,7 @@ export class SharedDocument {
   #digest: string | undefined;
   #vector: ReadonlyMap<number, number> | undefined;
   #bytes = 0;
+  #isMeasured = false;
 
   constructor({ name, onUpdate }: DocumentOptions) {
     this.name = name;
@@ -59,6 +60,7 @@ export class SharedDocument {
       this.#digest = undefined;
       this.#vector = undefined;
       this.#bytes += update.length;
+      this.#isMeasured = false;
       onUpdate(update, origin === 'here' ? 'here' : 'elsewhere');
     });
   }
@@ -66,6 +68,11 @@ export class SharedDocument {
   /** At least as many as it has in one piece; exact after `updateSince()`. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** As many as it has in one piece. */
+  measure(): number {
+    return this.#isMeasured ? this.#bytes : this.updateSince().length;
   }
 
   get type(): DataType | undefined {
@@ -111,7 +118,10 @@ export class SharedDocument {
   /** Everything, or what somebody lacks who has said what he has. */
   updateSince(vector?: Uint8Array): Uint8Array {
     const update = encodeStateAsUpdate(this.#doc, vector);
-    if (vector === undefined) this.#bytes = update.length;
+    if (vector === undefined) {
+      this.#bytes = update.length;
+      this.#isMeasured = true;
+    }
     return update;
   }
 

@@ -136,7 +136,7 @@ export class Synchronizer {
       const document = this.#library.find(name);
       const type = document?.type;
       if (document === undefined || type === undefined || document.isGone) return [];
-      return { name, type, version: document.digest, bytes: document.bytes };
+      return { name, type, version: document.digest, bytes: document.measure() };
     });
   }
 
