@@ -1,4 +1,4 @@
-import { type LogIndex, type Millis, TERM_ZERO } from '../protocol/ids.ts';
+import { type LogIndex, TERM_ZERO } from '../protocol/ids.ts';
 import type { LogWrite } from '../protocol/state.ts';
 import type { RecoveredLog } from './port.ts';
 import { lastPosition, type ReplayedLog, reconcile } from './reconcile.ts';
@@ -12,11 +12,10 @@ import { type SegmentStart, WAL_VERSION } from './wal-record.ts';
 import { type LogEnd, replaySegments, type Segment } from './wal-replay.ts';
 import type { SegmentRetention } from './wal-retention.ts';
 import { SegmentWriter, type SegmentWriterOptions } from './wal-segment.ts';
-import { lossOf, readWitness, WalWitness } from './wal-witness.ts';
+import { lossOf, readWitness, WalWitness, type WitnessOptions } from './wal-witness.ts';
 
 export interface RecoveryOptions extends SegmentWriterOptions {
-  /** Between two words of the witness. */
-  readonly witnessPauseMs?: Millis;
+  readonly witness?: WitnessOptions;
   /** Others hold what this log holds: what is damaged of it need not stop the node. Default: false. */
   readonly hasPeers?: boolean;
 }
@@ -72,7 +71,7 @@ async function recoverSound(options: RecoveryOptions, logFiles: LogFiles): Promi
     await takeUp(writer, retention, { log, end, last: segments.at(-1) });
     if (recovered.entries !== log.entries) await restart(writer, retention, recovered);
     await cleanSnapshots(folder, snapshot?.meta);
-    const witness = await WalWitness.open(folder, options, options.witnessPauseMs);
+    const witness = await WalWitness.open(folder, options, options.witness);
     const tail = { hardState: recovered.hardState, last: lastPosition(recovered) };
     const snapshots = new SnapshotFiles(options, snapshot);
     const floor = await checkFloor(folder, tail.last);

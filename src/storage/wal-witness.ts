@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import type { SwarmError } from '../protocol/errors.ts';
 import type { Millis } from '../protocol/ids.ts';
 import { damaged } from './wal-damage.ts';
-import { openWalFile, type WalFile, writeDurably } from './wal-file.ts';
+import { type OpenWalFile, openWalFile, type WalFile, writeDurably } from './wal-file.ts';
 import { segmentPath } from './wal-folder.ts';
 import { decodeSegmentHeader, encodeSegmentHeader, type Owner, type SegmentStart } from './wal-record.ts';
 
@@ -31,42 +31,60 @@ const WORD_HEADER_BYTES = 16;
 
 /** Between two words. A word for every sync would cost as much as it is worth. */
 const PAUSE_MS: Millis = 100;
+/** Between two syncs of it. Left to the kernel, a word would be up to half a minute old after a power cut. */
+const SYNC_EVERY_MS: Millis = 1_000;
+
+export interface WitnessOptions {
+  readonly pauseMs?: Millis;
+  readonly syncEveryMs?: Millis;
+  readonly openFile?: OpenWalFile;
+}
 
 /**
  * A second mark of what was durable, apart from the log: without it a log that has lost its end reads like one that
- * never had it (FAST'18). It is written after the sync it tells of, and not synced itself: it may lag behind,
- * and it is never ahead.
+ * never had it (FAST'18). It is written after the sync it tells of, and synced itself once a second: it may lag
+ * behind, and it is never ahead.
  */
 export class WalWitness {
   readonly #file: WalFile;
   readonly #owner: Owner;
   #slot = 0;
   readonly #pauseMs: Millis;
+  readonly #syncEveryMs: Millis;
+  #syncedAt: Millis = performance.now();
+  #isSynced = true;
   #toldAt: Millis = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #untold: Omit<Witnessed, 'owner'> | undefined;
   #telling: Promise<void> | undefined;
   #isClosed = false;
 
-  private constructor(file: WalFile, owner: Owner, pauseMs: Millis) {
+  private constructor(file: WalFile, owner: Owner, { pauseMs, syncEveryMs }: WitnessOptions) {
     this.#file = file;
     this.#owner = owner;
-    this.#pauseMs = pauseMs;
+    this.#pauseMs = pauseMs ?? PAUSE_MS;
+    this.#syncEveryMs = syncEveryMs ?? SYNC_EVERY_MS;
   }
 
-  static async open(folder: string, owner: Owner, pauseMs: Millis = PAUSE_MS): Promise<WalWitness> {
-    return new WalWitness(await openWalFile(join(folder, WITNESS_NAME)), owner, pauseMs);
+  static async open(folder: string, owner: Owner, options: WitnessOptions = {}): Promise<WalWitness> {
+    const { openFile = openWalFile } = options;
+    return new WalWitness(await openFile(join(folder, WITNESS_NAME)), owner, options);
   }
 
   /** Everything up to `end` is durable. */
   note(end: Omit<Witnessed, 'owner'>): void {
     this.#untold = end;
     if (this.#telling !== undefined || this.#timer !== undefined || this.#isClosed) return;
-    const wait = this.#toldAt + this.#pauseMs - performance.now();
-    if (wait <= 0) return this.#tell();
+    this.#workAt(this.#toldAt + this.#pauseMs);
+  }
+
+  /** Tells and syncs what is to be told and synced, at `time` at the earliest. */
+  #workAt(time: Millis): void {
+    const wait = time - performance.now();
+    if (wait <= 0) return this.#work();
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#tell();
+      this.#work();
     }, wait);
     // Whoever ends before has lost a word, and nothing of the log.
     this.#timer.unref();
@@ -85,19 +103,35 @@ export class WalWitness {
     }
   }
 
-  #tell(): void {
-    const end = this.#untold;
-    if (end === undefined) return;
-    this.#untold = undefined;
-    this.#toldAt = performance.now();
-    // An older word is as true as this one: whatever is wrong with the disk, the log itself will tell.
+  /** There is a word to be told, or one to be synced. */
+  #work(): void {
     this.#telling = new Promise((resolve) => {
-      this.#file.write(encode(end, this.#owner), this.#nextSlot(), () => {
+      const done = (): void => {
         this.#telling = undefined;
         resolve();
         if (this.#untold !== undefined) this.note(this.#untold);
-      });
+        else if (!this.#isSynced && !this.#isClosed) this.#workAt(this.#syncedAt + this.#syncEveryMs);
+      };
+      if (this.#untold === undefined) this.#sync(done);
+      else this.#tell(this.#untold, done);
     });
+  }
+
+  // An older word is as true as this one: whatever is wrong with the disk, the log itself will tell.
+  #tell(end: Omit<Witnessed, 'owner'>, done: () => void): void {
+    this.#untold = undefined;
+    this.#toldAt = performance.now();
+    this.#file.write(encode(end, this.#owner), this.#nextSlot(), () => {
+      this.#isSynced = false;
+      if (performance.now() < this.#syncedAt + this.#syncEveryMs) done();
+      else this.#sync(done);
+    });
+  }
+
+  #sync(done: () => void): void {
+    this.#syncedAt = performance.now();
+    this.#isSynced = true;
+    this.#file.sync(() => done());
   }
 
   #nextSlot(): number {

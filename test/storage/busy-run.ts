@@ -39,6 +39,8 @@ export const SHORT: RoomWatch = {
 const AMPLE_EVERY = 6;
 /** Of so many lives, one has its witness speak at every sync. */
 const TALKATIVE_EVERY = 2;
+/** Of so many lives, one has each of its words synced. */
+const SYNCED_EVERY = 8;
 
 const SMALL_SEGMENTS = 4_000;
 
@@ -87,8 +89,12 @@ export class BusyRun {
   async #open(): Promise<Writer> {
     this.#lives += 1;
     const room = this.#lives % AMPLE_EVERY === 0 ? AMPLE : SHORT;
-    const witnessPauseMs = this.#lives % TALKATIVE_EVERY === 0 ? 0 : 100;
-    const options = { ...OWNER, maxSegmentBytes: SMALL_SEGMENTS, room, witnessPauseMs, folder: this.#folder };
+    const witness = {
+      pauseMs: this.#lives % TALKATIVE_EVERY === 0 ? 0 : 100,
+      // Never by the clock: how many images there are must not depend on how fast the machine is.
+      syncEveryMs: this.#lives % SYNCED_EVERY === 0 ? 0 : Number.POSITIVE_INFINITY,
+    };
+    const options = { ...OWNER, maxSegmentBytes: SMALL_SEGMENTS, room, witness, folder: this.#folder };
     this.#before = this.writes.length;
     this.#writer = startWriter(await openWal(options));
     return this.#writer;

@@ -244,7 +244,7 @@ describe('a damaged log is refused, and nothing is changed', () => {
 
   test('damage behind the second mark', async () => {
     const folder = folders.create();
-    const writer = startWriter(await openWal({ folder, ...OWNER, witnessPauseMs: 3_600_000 }));
+    const writer = startWriter(await openWal({ folder, ...OWNER, witness: { pauseMs: 3_600_000 } }));
     for (const write of WRITES) await writer.write(write);
     const killed = folders.copyOf(folder);
     await writer.storage.close();

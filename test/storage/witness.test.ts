@@ -1,9 +1,19 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openWal } from '../../src/storage/wal.ts';
-import { type DurableEnd, lossOf, readWitness } from '../../src/storage/wal-witness.ts';
-import { entry, OWNER, plain, replayed, startWriter, type WriteParts } from './log-writes.ts';
+import { type OpenWalFile, openWalFile } from '../../src/storage/wal-file.ts';
+import { type DurableEnd, lossOf, readWitness, WalWitness } from '../../src/storage/wal-witness.ts';
+import {
+  entry,
+  hardState,
+  OWNER,
+  plain,
+  position,
+  replayed,
+  startWriter,
+  type WriteParts,
+} from './log-writes.ts';
 import { Folders, segmentsOf } from './wal-folder.ts';
 
 const folders = new Folders();
@@ -70,6 +80,39 @@ describe('a log whose process was killed', () => {
 });
 
 describe('a witness', () => {
+  test('is on the disk soon after its last word, although nothing is written any more', async () => {
+    const folder = folders.create();
+    mkdirSync(folder, { recursive: true });
+    const calls: ('write' | 'sync')[] = [];
+    let quiet: (() => void) | undefined;
+    const atRest = new Promise<void>((resolve) => {
+      quiet = resolve;
+    });
+    const openFile: OpenWalFile = async (path) => {
+      const file = await openWalFile(path);
+      return {
+        ...file,
+        write: (bytes, at, done) => {
+          calls.push('write');
+          file.write(bytes, at, done);
+        },
+        sync: (done) => {
+          calls.push('sync');
+          if (calls.lastIndexOf('write') > 0) quiet?.();
+          file.sync(done);
+        },
+      };
+    };
+    const witness = await WalWitness.open(folder, OWNER, { openFile, pauseMs: 0, syncEveryMs: 20 });
+    const tail = { hardState: hardState(1), last: position(1, 1) };
+    for (const group of [1, 2, 3]) witness.note({ segment: 1, bytes: group * 100, group, tail });
+    await atRest;
+    expect(calls.filter((call) => call === 'write')).toHaveLength(2);
+    expect(calls.at(-1)).toBe('sync');
+    await witness.close(undefined);
+    expect((await readWitness(folder))?.bytes).toBe(300);
+  });
+
   test('that is torn or missing says nothing, or what it said before', async () => {
     const folder = await killed();
     const word = await wordOf(folder, 3);
