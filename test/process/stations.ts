@@ -71,7 +71,7 @@ export async function foundStations<Name extends string>(
     };
   };
   const founder = stationOf(first);
-  const { host, port, advertised } = cables.machines[first];
+  const { host, port, advertised } = cables.places[first];
   const address = ['--host', host, '--port', String(port), '--advertise', advertised];
   const { exitCode, stderr } = await founder.run('up', '--agents', '1', ...address, ...up);
   if (exitCode !== 0) throw new Error(`up: exit code ${exitCode}, ${stderr}`);
@@ -83,7 +83,7 @@ export async function foundStations<Name extends string>(
   ];
   const entries = names.map((name): [Name, Station] => {
     if (name === first) return [name, founder];
-    const machine = cables.machines[name];
+    const machine = cables.places[name];
     const listen = ['--listen', `${machine.host}:${machine.port}`, '--advertise', machine.advertised];
     const dir = ['--dir', join(project.folder, name), '--name', name];
     const command = project.start(['agent', AGENT_FILE, ...join1, ...listen, ...dir, '--voter', ...agent]);
