@@ -47,6 +47,11 @@ export { type QuorumManager, quorumManager } from './siblings/quorum-manager/cli
 export type { Plan } from './siblings/quorum-manager/plan.ts';
 export type { Policy, Strategy } from './siblings/quorum-manager/policy.ts';
 export type { QuorumStatus } from './siblings/quorum-manager/requests.ts';
+export {
+  type SecurityManager,
+  type SecurityManagerOptions,
+  securityManager,
+} from './siblings/security-manager/client.ts';
 export { type ConnectOptions, connectSwarm } from './swarm/connect.ts';
 export { type HookOccasion, runHooks } from './swarm/hook-trial.ts';
 export type {

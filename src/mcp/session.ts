@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Millis } from '../protocol/ids.ts';
 import { CrdtClient } from '../siblings/crdt-synchronizer/crdt-client.ts';
 import { type Census, takeCensus } from '../swarm/census.ts';
+import type { SwarmFolder } from '../swarm/layout.ts';
 import type { Answers, ExecuteOptions, Query, Swarm } from '../swarm/port.ts';
 import { compareNodes, type Verdict } from '../swarm/verification.ts';
 import type { ResultValues, TaskCommand } from '../tasks/command.ts';
@@ -66,6 +67,12 @@ export class Session {
   async query<Q extends Query>(query: Q): Promise<Answers[Q['kind']]> {
     const { client } = await this.#options.link.linked();
     return client.query(query);
+  }
+
+  /** For whoever has to know the folder of the swarm, too. */
+  async office(): Promise<{ readonly swarm: Swarm; readonly folder: SwarmFolder }> {
+    const { client, folder } = await this.#options.link.linked();
+    return { swarm: client, folder };
   }
 
   /** Whom siblings are asked through. */

@@ -5,6 +5,7 @@ import { filesReserve } from './tools/files-reserve.ts';
 import { logTail } from './tools/log-tail.ts';
 import { members } from './tools/members.ts';
 import { quorum } from './tools/quorum.ts';
+import { security } from './tools/security.ts';
 import { swarmStatus } from './tools/swarm-status.ts';
 import { taskList } from './tools/task-list.ts';
 import { taskNext } from './tools/task-next.ts';
@@ -15,7 +16,7 @@ import { verify } from './tools/verify.ts';
 /** In the order in which they are needed, siblings last: one each, as every session pays for each of them. */
 export const TOOLS: readonly Tool[] = [
   ...[swarmStatus, taskSubmit, taskNext, taskUpdate, taskList],
-  ...[filesReserve, filesRelease, logTail, members, verify, quorum, crdt],
+  ...[filesReserve, filesRelease, logTail, members, verify, quorum, crdt, security],
 ];
 
 /** What every session pays: the definitions of all tools, as `tools/list` sends them. */

@@ -13,7 +13,7 @@ describe('the definitions of the tools', () => {
     expect(tools.map(({ name }) => name)).toEqual([
       ...['swarm_status', 'task_submit', 'task_next', 'task_update', 'task_list'],
       ...['files_reserve', 'files_release', 'log_tail', 'members', 'verify'],
-      ...['quorum', 'crdt'],
+      ...['quorum', 'crdt', 'security'],
     ]);
   });
 
@@ -44,7 +44,7 @@ describe('the definitions of the tools', () => {
     const readOnly = tools.filter(({ annotations }) => annotations.readOnlyHint).map(({ name }) => name);
     expect(readOnly).toEqual(['swarm_status', 'task_list', 'log_tail', 'members']);
     const destructive = tools.filter(({ annotations }) => annotations.destructiveHint);
-    expect(destructive.map(({ name }) => name)).toEqual(['task_update']);
+    expect(destructive.map(({ name }) => name)).toEqual(['task_update', 'security']);
   });
 });
 
