@@ -82,6 +82,8 @@ export async function setRegister(path: string, value: string, options: WriteOpt
 /** Says what it has come to at the instance that counted. */
 export async function countUp(path: string, by: string | undefined, options: WriteOptions): Promise<void> {
   const amount = Number(by ?? '1');
+  if (!Number.isSafeInteger(amount))
+    throw new SwarmError('BAD_INPUT', `a count is a whole number, not ${by}`);
   const reading = await withDocuments(options, async (crdt, how) => {
     await crdt.increment(path, amount, { ...how, ...made(options) });
     return crdt.get(path, { timeoutMs: options.timeout });
