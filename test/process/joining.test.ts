@@ -143,6 +143,7 @@ test.each([
     args: ['extra.md', '--advertise', 'ws://here'],
     told: /--advertise takes a host/,
   },
+  { why: 'no host for others', args: ['extra.md', '--listen', '0.0.0.0:0'], told: /say with --advertise/ },
   { why: 'no name', args: ['extra.md', '--name', 'a b'], told: /--name/ },
 ])('bad input: $why', async ({ args, told }) => {
   const project = openProject();

@@ -88,6 +88,12 @@ test('a swarm under certificates: joined by token, rotated under load, a member 
     ),
   );
 
+  // Started anew by the same command it is who it was, though the token is used up.
+  agent.signal('SIGINT');
+  note(await agent.ended);
+  const returned = project.start(joining);
+  await eventually('the guest to be back', () => returned.stdout().includes(`${id} is up at wss:`));
+
   // A client that may look may not do.
   const access = join(project.folder, 'access');
   await ok(project, ['security', 'client', 'ci', '--role', 'read', '--folder', access]);
@@ -123,8 +129,8 @@ test('a swarm under certificates: joined by token, rotated under load, a member 
   expect((await json<SecurityJson>(project, ['security', 'status'])).certificates).toContainEqual(
     expect.objectContaining({ id, isRevoked: true }),
   );
-  agent.signal('SIGKILL');
-  note(await agent.ended);
+  returned.signal('SIGKILL');
+  note(await returned.ended);
 
   note(await project.run(['log', '--json']));
   note(await project.run(['security', 'status', '--json']));

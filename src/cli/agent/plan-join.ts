@@ -26,6 +26,7 @@ export function planJoin(definition: AgentDefinition, options: AgentOptions): Jo
   if (strange !== undefined) {
     throw new SwarmError('BAD_INPUT', `--join takes an address such as ws://localhost:7101, not ${strange}`);
   }
+  checkReachable(options);
   const token = tokenOf(options);
   return {
     name: name as NodeId,
@@ -53,6 +54,13 @@ function listenOf(text: string): { readonly host: string; readonly port: number 
     throw new SwarmError('BAD_INPUT', `--listen takes host:port, such as 127.0.0.1:7200, not ${text}`);
   }
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+/** Before a token is spent on an instance that could not come up. */
+function checkReachable({ advertise, listen = '' }: AgentOptions): void {
+  if (advertise !== undefined || !/^(0\.0\.0\.0|\[::\]):/.test(listen)) return;
+  const message = `--listen ${listen} means every address of this machine, and others cannot dial that; say with --advertise what they dial`;
+  throw new SwarmError('BAD_INPUT', message);
 }
 
 function advertisedOf(text: string): string {

@@ -36,7 +36,15 @@ export async function enterFolder(options: JoinedFolderOptions): Promise<SwarmFo
   const before = joinedFolder(project, name);
   const place = standingHere(before, name);
   const key = newKey();
-  const enrolled = await enrolAtAny(seeds, { join, name, key, place });
+  const enrolled = await enrolAtAny(seeds, { join, name, key, place }).catch((error: unknown) => {
+    // Whoever is started anew by the same command has its certificate already.
+    if (isMemberHere(place) && error instanceof SwarmError && error.code === 'UNAUTHORIZED') return undefined;
+    throw error;
+  });
+  if (enrolled === undefined) {
+    const { token: used, ...rest } = options;
+    return prepareJoinedFolder(rest);
+  }
   const folder = await prepareJoinedFolder({
     ...options,
     swarm: { clusterId: join.clusterId, name: enrolled.swarm },
@@ -57,6 +65,10 @@ interface Place {
   readonly former: NodeId | undefined;
   /** The key of the certificate that it was given. */
   readonly key: string | undefined;
+}
+
+function isMemberHere({ key, memberId }: Place): boolean {
+  return key !== undefined && memberId !== undefined;
 }
 
 function standingHere(folder: SwarmFolder, name: NodeId): Place {
