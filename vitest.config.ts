@@ -12,7 +12,13 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/architecture.test.ts', 'test/process/**', 'test/chaos/**', 'test/faults/**'],
+          exclude: [
+            'test/architecture.test.ts',
+            'test/process/**',
+            'test/chaos/**',
+            'test/faults/**',
+            'test/attacks/swarm.test.ts',
+          ],
           ...patience,
         },
       },
@@ -34,6 +40,16 @@ export default defineConfig({
           fileParallelism: false,
           sequence: { groupOrder: 2 },
           ...patience,
+        },
+      },
+      {
+        test: {
+          name: 'attacks',
+          include: ['test/attacks/swarm.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
         },
       },
       {

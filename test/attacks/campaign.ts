@@ -1,0 +1,79 @@
+import { Chance } from '../simulation/chance.ts';
+import { mutate } from './mutation.ts';
+import { createTargets, type Target } from './targets.ts';
+
+/** Whoever leads must be heard several times in an election time-out: so long no single input may take. */
+export const MAX_STALL_MS = 50;
+/** A garbage collection or a compilation hits any input; what an input costs, it costs each time. */
+const AGAIN = 3;
+
+export interface Finding {
+  readonly target: string;
+  readonly what: 'crash' | 'stall' | 'polluted';
+  /** The number of the input in its target's stream. */
+  readonly input: number;
+  readonly detail: string;
+  readonly bytes: string;
+}
+
+export interface Row {
+  readonly target: string;
+  readonly inputs: number;
+  /** CPU time of this process; of the costliest input the least of several runs. */
+  readonly worstMs: number;
+}
+
+export interface Campaign {
+  readonly rows: readonly Row[];
+  readonly findings: readonly Finding[];
+}
+
+/** Feeds `count` mutated inputs to all that reads bytes of strangers. The same seed gives the same inputs. */
+export function runCampaign(seed: number, count: number): Campaign {
+  const findings: Finding[] = [];
+  const chance = new Chance(seed);
+  const rows = createTargets().map((target) => {
+    const inputs = Math.ceil((count * target.share) / 100);
+    return { target: target.name, inputs, worstMs: attack(target, inputs, { chance, findings }) };
+  });
+  return { rows, findings };
+}
+
+interface Run {
+  readonly chance: Chance;
+  readonly findings: Finding[];
+}
+
+function attack(target: Target, inputs: number, { chance, findings }: Run): number {
+  const stream = chance.stream(target.name);
+  let worstMs = 0;
+  for (let input = 0; input < inputs; input++) {
+    const bytes = mutate(stream.pick(target.seeds), target.seeds, stream);
+    const report = (what: Finding['what'], detail: string): void =>
+      void findings.push({ target: target.name, what, input, detail, bytes: bytes.toString('base64') });
+    try {
+      const cost = costOf(target, bytes);
+      if (cost > worstMs) worstMs = Math.max(worstMs, leastOf(target, bytes, cost));
+      if (cost > MAX_STALL_MS && leastOf(target, bytes, cost) > MAX_STALL_MS) report('stall', `${cost} ms`);
+    } catch (error) {
+      report('crash', error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+    if ('polluted' in {}) {
+      report('polluted', 'Object.prototype has a property more');
+      Reflect.deleteProperty(Object.prototype, 'polluted');
+    }
+  }
+  return worstMs;
+}
+
+function leastOf(target: Target, bytes: Buffer, first: number): number {
+  return Math.min(first, ...Array.from({ length: AGAIN }, () => costOf(target, bytes)));
+}
+
+/** CPU time, so that a machine that is busy with others changes nothing. */
+function costOf(target: Target, bytes: Buffer): number {
+  const before = process.cpuUsage();
+  target.feed(Buffer.from(bytes));
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000;
+}
