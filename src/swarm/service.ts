@@ -12,7 +12,7 @@ import type { LinkRole } from '../transport/port.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { RequestHandler } from './companion.ts';
 import { inspect } from './inspection.ts';
-import { explained } from './level.ts';
+import { explained, refuseLevel } from './level.ts';
 import { answerOf, parseQuery, taskPage } from './queries.ts';
 import { checkCommand, checkControl, checkQuery, checkRequest } from './roles.ts';
 import type { Watchers } from './watchers.ts';
@@ -107,6 +107,7 @@ export class Service {
     switch (kind) {
       case REQUEST.propose:
         checkCommand(role, body);
+        refuseLevel(body);
         // The frame's memory is reused by nobody, but the entry outlives it: keep only what is ours.
         return node.propose(body.slice(), (outcome) => {
           if (!outcome.ok) return answer(outcome);

@@ -103,7 +103,18 @@ export function packError(error: SwarmError): Uint8Array {
   return pack({ code, message, ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}) });
 }
 
+/** Never throws: whoever waits for the answer is called back in the middle of a frame, with nobody above. */
 export function unpackError(bytes: Uint8Array): SwarmError {
-  const { code, message, retryAfterMs } = unpack(bytes) as PackedError;
+  let told: Partial<PackedError> | null | undefined;
+  try {
+    told = unpack(bytes) as typeof told;
+  } catch (error) {
+    if (error instanceof SwarmError) return error;
+    throw error;
+  }
+  const { code, message, retryAfterMs } = told ?? {};
+  if (typeof code !== 'string' || typeof message !== 'string') {
+    return new SwarmError('MALFORMED', 'the node answered with an error that cannot be read');
+  }
   return new SwarmError(code, message, typeof retryAfterMs === 'number' ? { retryAfterMs } : {});
 }

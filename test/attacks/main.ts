@@ -7,7 +7,7 @@ const { values } = parseArgs({
 });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const began = performance.now();
-const { rows, findings } = runCampaign(seed, Number(values.inputs));
+const { rows, findings } = await runCampaign(seed, Number(values.inputs));
 
 console.log(`seed ${seed}`);
 console.log('| bytes of strangers | inputs | costliest, ms of CPU |\n|---|---:|---:|');

@@ -10,6 +10,7 @@ import { parseRecord } from '../../src/siblings/security-manager/audit-record.ts
 import { decodeBallots, encodeBallots } from '../../src/siblings/security-manager/ballot-codec.ts';
 import { SnapshotDecoder, SnapshotEncoder } from '../../src/storage/snapshot-file.ts';
 import { decodeRecord, putEntry, RECORD_HEADER_BYTES, target } from '../../src/storage/wal-record.ts';
+import { refuseLevel } from '../../src/swarm/level.ts';
 import { parseQuery } from '../../src/swarm/queries.ts';
 import { parseTaskFile } from '../../src/swarm/task-file.ts';
 import { pack, unpackError } from '../../src/swarm/wire.ts';
@@ -30,8 +31,8 @@ export interface Target {
   /** Of a hundred inputs, so many. */
   readonly share: number;
   readonly seeds: readonly Uint8Array[];
-  /** @throws whatever is no clean refusal */
-  feed(bytes: Buffer): void;
+  /** @throws whatever is no clean refusal; or rejects with it */
+  feed(bytes: Buffer): void | Promise<void>;
 }
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -40,15 +41,21 @@ const ENDS = { from: nodeId('n1'), to: nodeId('n2') };
 
 /** What a refusal of input may be. */
 const CLEAN: ReadonlySet<ErrorCode> = new Set([
-  ...(['MALFORMED', 'BAD_INPUT', 'DATA_DAMAGED', 'DATA_FOREIGN', 'LIMIT_EXCEEDED'] as const),
+  ...(['MALFORMED', 'BAD_INPUT', 'DATA_DAMAGED', 'DATA_FOREIGN', 'LIMIT_EXCEEDED', 'UNAUTHORIZED'] as const),
 ]);
 
-function refusing(work: () => unknown): void {
+function isRefused(work: () => unknown): boolean {
   try {
     work();
+    return false;
   } catch (error) {
     if (!(error instanceof SwarmError) || !CLEAN.has(error.code)) throw error;
+    return true;
   }
+}
+
+function refusing(work: () => unknown): void {
+  isRefused(work);
 }
 
 const frames = fc.sample(fc.array(anyMessage, { minLength: 1, maxLength: 4 }), { numRuns: 60, seed: 1 });
@@ -92,6 +99,8 @@ function machineTarget(): Target {
         index = 0;
       }
       index += 1;
+      // As a client's command comes to the log.
+      if (isRefused(() => refuseLevel(data))) return;
       machine.apply({ index: logIndex(index), term: term(1), kind: 'command', data });
     },
   };
@@ -176,7 +185,7 @@ export function createTargets(): readonly Target[] {
       ],
       feed(bytes) {
         refusing(() => parseQuery(bytes));
-        refusing(() => unpackError(bytes));
+        unpackError(bytes);
         refusing(() => decodeBallots(bytes));
       },
     },

@@ -110,3 +110,10 @@ describe('a member that votes twice in one term', () => {
     expect([stopped, quarantineOf(swarm.folder, THIRD)]).toEqual([[], undefined]);
   });
 });
+
+test('a client cannot raise the log to a level that nobody knows, and stop every member by it', async () => {
+  const { client } = await stand({ instances: 1, executor: idle });
+  const raised = client.execute({ kind: 'raise-level', level: 127 });
+  await expect(raised).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  expect((await client.query({ kind: 'overview' })).level).toBeLessThan(127);
+});
