@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { MAX_STALL_MS, runCampaign } from './campaign.ts';
+import { runCampaign } from './campaign.ts';
 
 /** `npm run test:attacks`: a million mutated inputs, and what the costliest of them took. Ends with 1 when anything was found. */
 const { values } = parseArgs({
@@ -10,14 +10,12 @@ const began = performance.now();
 const { rows, findings } = await runCampaign(seed, Number(values.inputs));
 
 console.log(`seed ${seed}`);
-console.log('| bytes of strangers | inputs | costliest, ms of CPU |\n|---|---:|---:|');
-for (const { target, inputs, worstMs } of rows) {
-  console.log(`| ${target} | ${inputs.toLocaleString('en')} | ${worstMs.toFixed(1)} |`);
+console.log('| bytes of strangers | inputs | costliest, ms of CPU | bound |\n|---|---:|---:|---:|');
+for (const { target, inputs, worstMs, boundMs } of rows) {
+  console.log(`| ${target} | ${inputs.toLocaleString('en')} | ${worstMs.toFixed(1)} | ${boundMs} |`);
 }
 const total = rows.reduce((sum, { inputs }) => sum + inputs, 0).toLocaleString('en');
-console.log(
-  `${total} inputs in ${Math.round((performance.now() - began) / 1_000)} s, none may take ${MAX_STALL_MS} ms`,
-);
+console.log(`${total} inputs in ${Math.round((performance.now() - began) / 1_000)} s`);
 for (const { target, what, input, detail, bytes } of findings.slice(0, 20)) {
   console.log(
     `\n${what.toUpperCase()} ${target}, input ${input} of seed ${seed}: ${detail}\n${bytes.slice(0, 2_000)}`,

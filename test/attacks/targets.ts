@@ -31,6 +31,8 @@ export interface Target {
   /** Of a hundred inputs, so many. */
   readonly share: number;
   readonly seeds: readonly Uint8Array[];
+  /** Of processor time for one input; absent: what everything may take that is read beside a voter. */
+  readonly boundMs?: number;
   /** @throws whatever is no clean refusal; or rejects with it */
   feed(bytes: Buffer): void | Promise<void>;
 }
@@ -38,6 +40,9 @@ export interface Target {
 const ROOT = resolve(import.meta.dirname, '../..');
 const CLUSTER = clusterId('c1');
 const ENDS = { from: nodeId('n1'), to: nodeId('n2') };
+
+/** Agent and task files are read by commands, and by processes whose node has not begun or does not vote. */
+const FILE_MS = 250;
 
 /** What a refusal of input may be. */
 const CLEAN: ReadonlySet<ErrorCode> = new Set([
@@ -247,12 +252,14 @@ export function createTargets(): readonly Target[] {
     {
       name: 'agent files',
       share: 2,
+      boundMs: FILE_MS,
       seeds: filesIn('agents', '.md'),
       feed: (bytes) => void lintAgent({ path: 'x.md', text: bytes.toString(), sha256: 'x' }),
     },
     {
       name: 'task files',
       share: 1,
+      boundMs: FILE_MS,
       seeds: filesIn('examples', '.yaml'),
       feed: (bytes) => refusing(() => parseTaskFile('x.yaml', bytes.toString())),
     },
