@@ -6,11 +6,14 @@ import { encodeHello } from '../../src/transport/hello.ts';
 import { answerRequests } from '../../src/transport/http-answer.ts';
 import { createGuard } from '../../src/transport/http-guard.ts';
 import { createPeerNetwork } from '../../src/transport/peer-network.ts';
+import type { LinkSecurity } from '../../src/transport/port.ts';
 import { createReception } from '../../src/transport/reception.ts';
 import { identityOf } from '../transport/ws-lab.ts';
 import type { Target } from './targets.ts';
 
 const nothing = (): void => undefined;
+/** Whoever says a hello is let in: what comes behind it is to be read, too. */
+const SECURITY: LinkSecurity = { tls: undefined, judge: () => ({ ok: true, value: 'work' }) };
 
 /** The door of an instance without a socket: what comes through it is what `feed` is given. */
 function openDoor() {
@@ -32,7 +35,7 @@ function openDoor() {
   });
   network.transport.start({ onMessages: nothing, onLinkOpened: nothing, onLinkClosed: nothing });
   const reception = createReception({
-    ...{ ...watched, identity, guard, network },
+    ...{ ...watched, identity, guard, network, security: SECURITY },
     doorstep: { admit: () => true, greeted: nothing },
     limits: { visit: () => undefined, noteRefusal: nothing },
     onClient: () => ({ onRequests: nothing, onClosed: nothing }),
