@@ -8,7 +8,7 @@ const MAX_STALL_MS = 50;
 /** A garbage collection or a compilation hits any input; what an input costs, it costs each time. */
 const AGAIN = 3;
 
-export interface Finding {
+interface Finding {
   readonly target: string;
   readonly what: 'crash' | 'stall' | 'polluted';
   /** The number of the input in its target's stream. */
@@ -17,7 +17,7 @@ export interface Finding {
   readonly bytes: string;
 }
 
-export interface Row {
+interface Row {
   readonly target: string;
   readonly inputs: number;
   readonly boundMs: number;
@@ -25,7 +25,7 @@ export interface Row {
   readonly worstMs: number;
 }
 
-export interface Campaign {
+interface Campaign {
   readonly rows: readonly Row[];
   readonly findings: readonly Finding[];
 }
