@@ -11,6 +11,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { crdt } from 'raft-manager';
 import { type Cables, layCables } from './five-machines/cables.ts';
 import { Machine, until } from './five-machines/machine.ts';
 import { LEDGER, type SteadyWork, startWork } from './five-machines/work.ts';
@@ -143,13 +144,14 @@ async function cutTwoOff(
   const before = work.done;
   await work.goesOn(10);
   tell(`${work.done - before} more tasks are done by ${mainland.join(' and ')}`);
+  const clients = await Promise.all(alive.map((name) => on[name].connect()));
   cables.heal();
   const healed = performance.now();
-  const notes = alive.map((name) => `${name} was here`);
   await until('all notes on every machine', async () => {
-    const boards = await Promise.all(alive.map((name) => on[name].run('crdt', 'blackboard', '--json')));
-    return boards.every((board) => notes.every((note) => board.includes(note)));
+    const boards = await Promise.all(clients.map((client) => crdt(client).blackboard()));
+    return boards.every(({ notes }) => notes.length === alive.length);
   });
+  await Promise.all(clients.map((client) => client.close()));
   tell(
     `the cables are whole; every machine has the notes of all, ${Math.round(performance.now() - healed)} ms later`,
   );
