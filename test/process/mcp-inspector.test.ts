@@ -33,13 +33,13 @@ async function inspect(project: Project, ...args: readonly string[]): Promise<un
 }
 
 describe('the inspector', () => {
-  test('sees ten tools, calls one, and sees the resources', async () => {
+  test('sees thirteen tools, calls one, and sees the resources', async () => {
     const project = openProject();
     await bringUp(project);
     const listed = (await inspect(project, '--method', 'tools/list')) as {
       readonly tools: readonly object[];
     };
-    expect(listed.tools).toHaveLength(11);
+    expect(listed.tools).toHaveLength(13);
     const tasks = JSON.stringify([{ id: 'one', prompt: 'p' }]);
     const submit = ['--tool-name', 'task_submit', '--tool-arg', `tasks=${tasks}`, 'key=k'];
     expect(await inspect(project, '--method', 'tools/call', ...submit)).toMatchObject({

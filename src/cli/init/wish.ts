@@ -12,8 +12,11 @@ import type { Wish } from './plan.ts';
 const SERVER = 'raft-manager';
 const HOOK_COMMAND = 'raft-manager hook';
 
-/** The plugin's events, matchers and timeouts: in a clone and when installed, and in the plugin itself. */
-const HOOK_TABLES = ['../../../plugin/hooks/hooks.json', '../../hooks/hooks.json'];
+/** The plugin's events, matchers and timeouts: seen from a file for each source, from a bundle, and from the plugin itself. */
+const HOOK_TABLES = [
+  ...['../../../plugin/hooks/hooks.json', '../../plugin/hooks/hooks.json'],
+  '../../hooks/hooks.json',
+];
 
 type Hook = { readonly [key: string]: Json };
 type HookTable = Readonly<
