@@ -134,13 +134,19 @@ async function askBook(
   here: readonly Seen[],
   { folder, roster, asker }: Elsewhere,
 ): Promise<readonly MemberJson[]> {
+  const own = here.flatMap(({ status, url }) => (status === undefined ? [] : (url ?? [])));
   const known = roster.nodes.flatMap(({ id }) => knownAddresses(folder, id as NodeId));
-  const urls = [...here.flatMap(({ status, url }) => (status === undefined ? [] : (url ?? []))), ...known];
-  for (const url of urls) {
-    const book = await ask(url, { kind: 'members' }, asker);
-    if (book !== undefined) return book as readonly MemberJson[];
-  }
-  return [];
+  return (await firstBook(own, asker)) ?? (await firstBook(known, asker)) ?? [];
+}
+
+/** Of whoever answers first: those that are cut off and say nothing are waited for once, and not one after the other. */
+async function firstBook(urls: readonly string[], asker: Asker): Promise<readonly MemberJson[] | undefined> {
+  const books = urls.map((url) => ask(url, { kind: 'members' }, asker));
+  const first = new Promise<unknown>((resolve, reject) => {
+    for (const book of books) book.then((answer) => answer !== undefined && resolve(answer), reject);
+    Promise.all(books).then(() => resolve(undefined), reject);
+  });
+  return (await first) as readonly MemberJson[] | undefined;
 }
 
 /** From a folder without instances: whoever answers where somebody did before. */
