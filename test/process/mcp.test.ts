@@ -254,7 +254,7 @@ test('prints what the tools cost', async () => {
   const count = lines.pop() ?? '';
   const { tools } = JSON.parse(lines.join('\n')) as { readonly tools: readonly object[] };
   const tokens = Math.ceil(JSON.stringify({ tools }).length / 3.5);
-  expect(count).toContain(`10 tools, ${JSON.stringify({ tools }).length} characters of JSON`);
+  expect(count).toContain(`13 tools, ${JSON.stringify({ tools }).length} characters of JSON`);
   expect(count).toContain(`about ${tokens} tokens`);
 });
 
