@@ -5,6 +5,9 @@ import { packageVersion } from './package-version.ts';
 import { paintFor } from './view/paint.ts';
 import type { TableOptions } from './view/table.ts';
 
+/** As whom this process speaks to the swarm. */
+export const OPERATOR = `cli-${process.pid}`;
+
 /** The folder of the swarm that a command speaks of: the standing one, a run that is under way, or one that was joined. */
 export async function reachableFolder({ dir }: PlaceOptions): Promise<SwarmFolder> {
   const { locateProject } = await import('../swarm/layout.ts');
@@ -20,7 +23,7 @@ export async function withSwarm<T>(
   const swarm = await import('../swarm/client.ts');
   const client = new swarm.SwarmClient({
     folder: await reachableFolder(options),
-    name: `cli-${process.pid}`,
+    name: OPERATOR,
     version: packageVersion(),
   });
   try {

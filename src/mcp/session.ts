@@ -70,9 +70,9 @@ export class Session {
   }
 
   /** For whoever has to know the folder of the swarm, too. */
-  async office(): Promise<{ readonly swarm: Swarm; readonly folder: SwarmFolder }> {
+  async office(): Promise<{ readonly by: string; readonly swarm: Swarm; readonly folder: SwarmFolder }> {
     const { client, folder } = await this.#options.link.linked();
-    return { swarm: client, folder };
+    return { by: this.name ?? 'mcp', swarm: client, folder };
   }
 
   /** Whom siblings are asked through. */

@@ -36,6 +36,21 @@ interface SecurityJson {
   }[];
 }
 
+interface AuditJson {
+  readonly by: string;
+  readonly kind: string;
+  readonly subject: string;
+  readonly detail: string;
+}
+
+/** What the audit log says of those who may get in. */
+async function accessAudit(project: Project): Promise<readonly AuditJson[]> {
+  const lines = (await ok(project, ['security', 'audit', '--json'])).split('\n');
+  return lines
+    .map((line) => JSON.parse(line) as AuditJson)
+    .filter(({ kind }) => /^(token-issued|client-issued|joined|revoked|rotation)$/.test(kind));
+}
+
 /** Every file that a secret must not be in, and what it holds. */
 function filesOutside(folder: string): readonly { readonly path: string; readonly text: string }[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -131,6 +146,26 @@ test('a swarm under certificates: joined by token, rotated under load, a member 
   );
   returned.signal('SIGKILL');
   note(await returned.ended);
+
+  // All of that is in the audit log: what commands did, and whom a member let in for a token.
+  await ok(project, ['security', 'revoke', 'client/ci', '--why', 'it is over']);
+  const by = expect.stringMatching(/^cli-\d+$/);
+  const member = expect.stringMatching(/^raft-manager-/);
+  expect(await accessAudit(project)).toMatchObject([
+    { kind: 'token-issued', by, subject: expect.stringMatching(/^token [0-9a-f]{12}$/) },
+    {
+      kind: 'joined',
+      by: member,
+      subject: `member ${id}`,
+      detail: expect.stringMatching(/^guest .* token [0-9a-f]{12}$/),
+    },
+    { kind: 'client-issued', by, subject: 'client ci', detail: expect.stringMatching(/as read until/) },
+    { kind: 'rotation', by, subject: 'authority' },
+    { kind: 'revoked', by, subject: `member ${id}` },
+    { kind: 'revoked', by, subject: 'client ci', detail: 'it is over' },
+  ]);
+  expect(await json(project, ['security', 'audit', '--verify'])).toMatchObject({ kind: 'whole' });
+  note(await project.run(['security', 'audit', '--json']));
 
   note(await project.run(['log', '--json']));
   note(await project.run(['security', 'status', '--json']));

@@ -7,7 +7,7 @@ import {
   securityState,
 } from '../../siblings/security-manager/manager.ts';
 import type { ReachOptions } from '../options.ts';
-import { printJson, printLine, reachableFolder, withSwarm } from '../reach.ts';
+import { OPERATOR, printJson, printLine, reachableFolder, withSwarm } from '../reach.ts';
 import { changeMembers } from '../service/execute-members.ts';
 
 export interface RevokeOptions extends ReachOptions {
@@ -25,7 +25,7 @@ const LOOK_AGAIN_MS = 100;
 /** Puts somebody out for good: links first, everywhere, and then out of the configuration. */
 export async function revokeAccess(who: string, options: RevokeOptions): Promise<void> {
   const folder = await reachableFolder(options);
-  await withSwarm(options, (swarm) => revoke({ swarm, folder }, who, options.why));
+  await withSwarm(options, (swarm) => revoke({ by: OPERATOR, swarm, folder }, who, options.why));
   const isClient = who.startsWith('client/');
   if (isClient || options.keepMember) {
     if (options.json) printJson({ revoked: who });
@@ -40,7 +40,7 @@ export async function revokeAccess(who: string, options: RevokeOptions): Promise
 export async function rotateAuthority(options: RotateOptions): Promise<void> {
   const folder = await reachableFolder(options);
   const { without = [] } = options;
-  await withSwarm(options, (swarm) => beginRotation({ swarm, folder }, without));
+  await withSwarm(options, (swarm) => beginRotation({ by: OPERATOR, swarm, folder }, without));
   let said = '';
   for (const deadline = performance.now() + options.timeout; ; await delay(LOOK_AGAIN_MS)) {
     const state = await withSwarm(options, (swarm) => securityState({ swarm, folder }));

@@ -9,7 +9,7 @@ import { loadRoster, updateRoster, updateToken } from '../../swarm/roster.ts';
 import { isSecured, readBundle, writeBundle } from '../../swarm/security-folder.ts';
 import type { ReachOptions } from '../options.ts';
 import { packageVersion } from '../package-version.ts';
-import { printJson, printLine, reachableFolder, withSwarm } from '../reach.ts';
+import { OPERATOR, printJson, printLine, reachableFolder, withSwarm } from '../reach.ts';
 
 export interface TokenOptions extends ReachOptions {
   readonly life: number;
@@ -28,7 +28,7 @@ const CENSUS_TIMEOUT_MS = 2_000;
 export async function grantJoin(options: TokenOptions): Promise<void> {
   const folder = await reachableFolder(options);
   const { token, expiresAt } = await withSwarm(options, (swarm) =>
-    createJoinToken({ swarm, folder }, options.life),
+    createJoinToken({ by: OPERATOR, swarm, folder }, options.life),
   );
   const until = new Date(expiresAt).toISOString();
   if (options.json) return printJson({ token, expiresAt: until });
@@ -41,7 +41,9 @@ export async function grantClient(name: string, options: ClientOptions): Promise
   const role = roleOf(options.role);
   const folder = await reachableFolder(options);
   const lifeMs = options.life === 0 ? null : options.life;
-  const made = await withSwarm(options, (swarm) => createClient({ swarm, folder }, { name, role, lifeMs }));
+  const made = await withSwarm(options, (swarm) =>
+    createClient({ by: OPERATOR, swarm, folder }, { name, role, lifeMs }),
+  );
   const expiresAt = made.expiresAt === null ? null : new Date(made.expiresAt).toISOString();
   if (options.folder === undefined) {
     if (options.json) return printJson({ name, role, token: made.token, expiresAt });

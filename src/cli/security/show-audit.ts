@@ -6,7 +6,7 @@ import { POLICY_RECORD, type QuarantinePolicy } from '../../siblings/security-ma
 import { AUDIT_NAMESPACE, type AuditRecord } from '../../siblings/security-manager/audit-record.ts';
 import type { SwarmClient } from '../../swarm/client.ts';
 import type { ReachOptions } from '../options.ts';
-import { printJson, printLine, tableOptions, withSwarm } from '../reach.ts';
+import { OPERATOR, printJson, printLine, tableOptions, withSwarm } from '../reach.ts';
 import { EXIT } from '../report-error.ts';
 import { type Column, table } from '../view/table.ts';
 
@@ -60,7 +60,7 @@ async function setPolicy(
     { timeoutMs: timeout },
   );
   const detail = `quarantine for two votes: ${policy}`;
-  await noteOperatorAction(client, { by: `cli-${process.pid}`, subject: 'swarm', kind: 'policy', detail });
+  await noteOperatorAction(client, { by: OPERATOR, subject: 'swarm', kind: 'policy', detail });
   if (json) printJson({ quarantine: policy });
   else printLine(detail);
 }

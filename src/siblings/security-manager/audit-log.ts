@@ -1,5 +1,6 @@
 import { SwarmError } from '../../protocol/errors.ts';
 import { MAX_AUDIT_BATCH, MAX_AUDIT_RECORDS } from '../../protocol/limits.ts';
+import type { CompanionHost } from '../../swarm/companion.ts';
 import type { Swarm } from '../../swarm/port.ts';
 import type { RecordWrite } from '../../tasks/member-command.ts';
 import {
@@ -44,16 +45,31 @@ export async function appendToAudit(
   at: number,
 ): Promise<void> {
   for (let from = 0; from < events.length; from += MAX_AUDIT_BATCH) {
-    await appendBatch(store, events.slice(from, from + MAX_AUDIT_BATCH), at);
+    await appendBatch(store, { events: events.slice(from, from + MAX_AUDIT_BATCH), at, acts: [] });
   }
 }
 
-/** What an operator has done, by a command from outside: `token-issued`, `revoked`, … */
+/**
+ * Writes down what somebody does by changing records: `acts` and the record of them are one entry of the log, so that
+ * neither is there without the other.
+ *
+ * @throws SwarmError STALE_VERSION when one of `acts` expects what is not so any more
+ */
+export function actOnRecord(
+  store: AuditStore,
+  action: Omit<AuditEvent, 'count'>,
+  acts: readonly RecordWrite[],
+): Promise<void> {
+  return appendBatch(store, { events: [{ ...action, count: 1 }], at: Date.now(), acts });
+}
+
+/** What an operator does, by a command from outside: `token-issued`, `revoked`, … `acts`: see `actOnRecord`. */
 export function noteOperatorAction(
   swarm: Pick<Swarm, 'execute' | 'query'>,
   action: Omit<AuditEvent, 'count'>,
+  acts: readonly RecordWrite[] = [],
 ): Promise<void> {
-  return appendToAudit(swarmStore(swarm), [{ ...action, count: 1 }], Date.now());
+  return actOnRecord(swarmStore(swarm), action, acts);
 }
 
 function swarmStore(swarm: Pick<Swarm, 'execute' | 'query'>): AuditStore {
@@ -63,16 +79,46 @@ function swarmStore(swarm: Pick<Swarm, 'execute' | 'query'>): AuditStore {
   };
 }
 
-async function appendBatch(store: AuditStore, events: readonly AuditEvent[], at: number): Promise<void> {
+/** For a member. */
+export function memberStore({
+  execute,
+  machine,
+  readBarrier,
+}: Pick<CompanionHost, 'execute' | 'machine' | 'readBarrier'>): AuditStore {
+  return {
+    async read() {
+      await readBarrier();
+      return [...machine.records.values()].filter(({ namespace }) => namespace === AUDIT_NAMESPACE);
+    },
+    write: async (writes) => void (await execute({ kind: 'record', writes })),
+  };
+}
+
+interface Batch {
+  readonly events: readonly AuditEvent[];
+  readonly at: number;
+  /** What is written along with them. */
+  readonly acts: readonly RecordWrite[];
+}
+
+async function appendBatch(store: AuditStore, { events, at, acts }: Batch): Promise<void> {
+  let stored = await store.read();
   for (let tries = 1; ; tries++) {
-    const writes = writesFor(await store.read(), events, at);
     try {
-      return await store.write(writes);
+      return await store.write([...acts, ...writesFor(stored, events, at)]);
     } catch (error) {
       const isLate = error instanceof SwarmError && error.code === 'STALE_VERSION';
       if (!isLate || tries === MAX_TRIES) throw error;
+      const before = versionOfHead(stored);
+      stored = await store.read();
+      // Nobody has appended meanwhile: it was one of the acts that came too late.
+      if (versionOfHead(stored) === before) throw error;
     }
   }
+}
+
+function versionOfHead(stored: readonly StoredRecord[]): number {
+  return stored.find(({ key }) => key === HEAD_KEY)?.version ?? 0;
 }
 
 /** The new records, the new head, and what falls off at the other end. */

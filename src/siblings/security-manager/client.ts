@@ -38,8 +38,9 @@ const HOUR_MS: Millis = 3_600_000;
 /** @throws SwarmError NOT_RUNNING when there is no swarm there. */
 export function securityManager({ dir }: SecurityManagerOptions = {}): SecurityManager {
   const folder = findSwarm(locateProject(dir, process.env, process.cwd()));
-  const swarm = new SwarmClient({ folder, name: `security-${process.pid}`, version: 'library' });
-  const office = { swarm, folder };
+  const by = `security-${process.pid}`;
+  const swarm = new SwarmClient({ folder, name: by, version: 'library' });
+  const office = { by, swarm, folder };
   return {
     status: () => securityState(office),
     joinToken: (lifeMs = HOUR_MS) => createJoinToken(office, lifeMs),

@@ -6,6 +6,7 @@ import type { CompanionHost, RequestHandler } from '../../swarm/companion.ts';
 import { loadRoster } from '../../swarm/roster.ts';
 import { pack, unpack } from '../../swarm/wire.ts';
 import type { LinkReport } from '../../transport/port.ts';
+import { actOnRecord, memberStore } from './audit-log.ts';
 import { readRequest } from './authority.ts';
 import { type Guarded, recordsOf } from './guarded.ts';
 import { writing } from './records.ts';
@@ -89,13 +90,15 @@ async function enrol(request: Enrol, options: DeskOptions): Promise<Enrolled> {
   const { name, csr, proof } = request;
   const asked = { name, csr, ...(proof === undefined ? {} : { proof }) };
   try {
-    await host.execute({
-      kind: 'record',
-      writes: [
+    const detail = `${name} was let in by token ${request.token}`;
+    await actOnRecord(
+      memberStore(host),
+      { by: host.id, subject: `member ${memberId}`, kind: 'joined', detail },
+      [
         writing('join', request.token, { ...token.value, used }, version),
         writing('request', memberId, asked, pending.get(memberId)?.version ?? 0),
       ],
-    });
+    );
   } catch (error) {
     if (error instanceof SwarmError && error.code === 'STALE_VERSION') throw spent();
     throw error;

@@ -8,6 +8,8 @@ import type { Swarm } from '../../swarm/port.ts';
 import { loadRoster } from '../../swarm/roster.ts';
 import { isSecured, readBundle } from '../../swarm/security-folder.ts';
 import type { RecordWrite } from '../../tasks/member-command.ts';
+import { noteOperatorAction } from './audit-log.ts';
+import type { AuditEvent } from './audit-record.ts';
 import { fingerprintOf } from './authority.ts';
 import { hasAuthority, loadAuthority, prepareNextAuthority } from './authority-folder.ts';
 import { notYetTrusting, waitingFor } from './duties.ts';
@@ -25,6 +27,8 @@ import { hashOf, newSecret, saidToken, writeJoinToken } from './tokens.ts';
 
 /** Somebody who talks to the swarm, and the folder in which it lies on this machine. */
 export interface Office {
+  /** For the audit log: who acts. */
+  readonly by: string;
   readonly swarm: Pick<Swarm, 'execute' | 'query'>;
   readonly folder: SwarmFolder;
 }
@@ -37,13 +41,18 @@ export interface NewToken<Until extends number | null = number> {
 }
 
 /** A token with which one instance may join, once, until it expires. @throws SwarmError UNAUTHORIZED without certificates */
-export async function createJoinToken({ swarm, folder }: Office, lifeMs: Millis): Promise<NewToken> {
+export async function createJoinToken(office: Office, lifeMs: Millis): Promise<NewToken> {
+  const { folder, swarm } = office;
   const pin = fingerprintOf(signingCertificate(folder, await securityRecords(swarm)));
   const { clusterId } = loadRoster(folder);
   const [name, secret] = [randomBytes(6).toString('hex'), newSecret()];
   const now = Date.now();
   const expiresAt = now + lifeMs;
-  await write(swarm, [writing('join', name, { hash: hashOf(secret), createdAt: now, expiresAt }, 0)]);
+  await act(
+    office,
+    { subject: `token ${name}`, kind: 'token-issued', detail: `lets one join ${untilWords(expiresAt)}` },
+    writing('join', name, { hash: hashOf(secret), createdAt: now, expiresAt }, 0),
+  );
   return { token: writeJoinToken({ clusterId, pin, name, secret }), expiresAt };
 }
 
@@ -67,7 +76,7 @@ export interface NewClient {
 
 /** Lets somebody in who is no member. Its token; the same name again replaces what it had. */
 export async function createClient(
-  { swarm }: Office,
+  office: Office,
   { name, role, lifeMs }: NewClient,
 ): Promise<NewToken<number | null>> {
   if (!isId(name))
@@ -75,7 +84,15 @@ export async function createClient(
   const secret = newSecret();
   const now = Date.now();
   const expiresAt = lifeMs === null ? null : now + lifeMs;
-  await write(swarm, [writing('client', name, { role, hash: hashOf(secret), createdAt: now, expiresAt })]);
+  await act(
+    office,
+    {
+      subject: `client ${name}`,
+      kind: 'client-issued',
+      detail: `let in as ${role} ${untilWords(expiresAt)}`,
+    },
+    writing('client', name, { role, hash: hashOf(secret), createdAt: now, expiresAt }),
+  );
   return { token: saidToken({ kind: 'client', name, secret }), expiresAt };
 }
 
@@ -85,7 +102,8 @@ export async function createClient(
  *
  * @throws SwarmError UNKNOWN_MEMBER
  */
-export async function revoke({ swarm }: Office, who: string, why: string): Promise<void> {
+export async function revoke(office: Office, who: string, why: string): Promise<void> {
+  const { swarm } = office;
   const records = await securityRecords(swarm);
   if (who.startsWith('client/')) {
     const name = who.slice('client/'.length);
@@ -94,7 +112,11 @@ export async function revoke({ swarm }: Office, who: string, why: string): Promi
         'UNKNOWN_MEMBER',
         `no client ${name} is known; "raft-manager security status" names them`,
       );
-    return write(swarm, [writing('client', name, undefined)]);
+    return act(
+      office,
+      { subject: `client ${name}`, kind: 'revoked', detail: why },
+      writing('client', name, undefined),
+    );
   }
   const isKnown =
     records.cert.has(who) || (await swarm.query({ kind: 'members' })).some(({ id }) => id === who);
@@ -104,7 +126,11 @@ export async function revoke({ swarm }: Office, who: string, why: string): Promi
       `no member ${who} is known; "raft-manager security status" names them`,
     );
   if (records.revoked.has(who)) return;
-  await write(swarm, [writing('revoked', who, { at: Date.now(), why })]);
+  await act(
+    office,
+    { subject: `member ${who}`, kind: 'revoked', detail: why },
+    writing('revoked', who, { at: Date.now(), why }),
+  );
 }
 
 /**
@@ -113,7 +139,8 @@ export async function revoke({ swarm }: Office, who: string, why: string): Promi
  *
  * @throws SwarmError UNAUTHORIZED where the key of the authority is not.
  */
-export async function beginRotation({ swarm, folder }: Office, without: readonly string[]): Promise<void> {
+export async function beginRotation(office: Office, without: readonly string[]): Promise<void> {
+  const { folder, swarm } = office;
   checkSecured(folder);
   if (!hasAuthority(folder)) {
     throw new SwarmError(
@@ -133,11 +160,21 @@ export async function beginRotation({ swarm, folder }: Office, without: readonly
       trusted: [...ca.trusted, next.certificate],
       without: [...without],
     };
-    return write(swarm, [writing('ca', ONLY, changed, version)]);
+    const detail = `${fingerprintOf(next.certificate)} follows ${ca.signing}${withoutWords(without)}`;
+    return act(
+      office,
+      { subject: 'authority', kind: 'rotation', detail },
+      writing('ca', ONLY, changed, version),
+    );
   }
   const all = [...new Set([...ca.without, ...without])];
-  if (all.length > ca.without.length)
-    await write(swarm, [writing('ca', ONLY, { ...ca, without: all }, version)]);
+  if (all.length === ca.without.length) return;
+  const detail = `goes on${withoutWords(all)}`;
+  await act(
+    office,
+    { subject: 'authority', kind: 'rotation', detail },
+    writing('ca', ONLY, { ...ca, without: all }, version),
+  );
 }
 
 /** Whose turn it is in a rotation; undefined when none is under way. */
@@ -179,7 +216,10 @@ export interface SecurityState {
 }
 
 /** Who may get in, by what, and until when. Nothing of it is secret. */
-export async function securityState({ swarm, folder }: Office): Promise<SecurityState> {
+export async function securityState({
+  swarm,
+  folder,
+}: Pick<Office, 'folder' | 'swarm'>): Promise<SecurityState> {
   const records = await securityRecords(swarm);
   const { configuration } = await swarm.query({ kind: 'status' });
   const ids = members(configuration);
@@ -270,8 +310,21 @@ export async function securityRecords(swarm: Pick<Swarm, 'query'>): Promise<Secu
   return readRecords(await swarm.query({ kind: 'records', namespace: NAMESPACE }));
 }
 
-async function write(swarm: Pick<Swarm, 'execute'>, writes: readonly RecordWrite[]): Promise<void> {
-  await swarm.execute({ kind: 'record', writes });
+/** The change, and the record of who has made it. */
+function act(
+  { by, swarm }: Office,
+  what: Pick<AuditEvent, 'subject' | 'kind' | 'detail'>,
+  change: RecordWrite,
+): Promise<void> {
+  return noteOperatorAction(swarm, { by, ...what }, [change]);
+}
+
+function untilWords(expiresAt: number | null): string {
+  return expiresAt === null ? 'until it is revoked' : `until ${new Date(expiresAt).toISOString()}`;
+}
+
+function withoutWords(ids: readonly string[]): string {
+  return ids.length === 0 ? '' : `; not waiting for ${ids.join(', ')}`;
 }
 
 function checkSecured(folder: SwarmFolder): void {

@@ -8,7 +8,7 @@ import type { Companion, CompanionHost } from '../../swarm/companion.ts';
 import { REQUEST } from '../../swarm/wire.ts';
 import type { TaskEvent } from '../../tasks/event.ts';
 import { RECORD_LEVEL } from '../../tasks/records.ts';
-import { type AuditStore, appendToAudit } from './audit-log.ts';
+import { appendToAudit, memberStore } from './audit-log.ts';
 import { policyIn } from './audit-policy.ts';
 import { AUDIT_NAMESPACE, parseRecord } from './audit-record.ts';
 import { decodeBallots, encodeBallots } from './ballot-codec.ts';
@@ -176,7 +176,7 @@ class MisconductWatch implements Companion {
     this.#isWriting = true;
     try {
       await appendToAudit(
-        this.#store(),
+        memberStore(this.#host),
         counted.map((one) => ({ ...one, by })),
         Date.now(),
       );
@@ -188,17 +188,6 @@ class MisconductWatch implements Companion {
       this.#isWriting = false;
       this.#schedule();
     }
-  }
-
-  #store(): AuditStore {
-    const { execute, machine, readBarrier } = this.#host;
-    return {
-      async read() {
-        await readBarrier();
-        return [...machine.records.values()].filter(({ namespace }) => namespace === AUDIT_NAMESPACE);
-      },
-      write: async (writes) => void (await execute({ kind: 'record', writes })),
-    };
   }
 }
 
