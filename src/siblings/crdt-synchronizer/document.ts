@@ -13,6 +13,7 @@ import { badInput, type DataType, type Json, type Pen } from './data-type.ts';
 import { FieldTree } from './field-tree.ts';
 import { type Operation, typeMadeBy } from './operation.ts';
 import { carryOut, checkKnown, LEAF_TYPES } from './types/all.ts';
+import { checkUpdate } from './update-shape.ts';
 
 /** What a reader gets. */
 export interface Reading {
@@ -125,9 +126,10 @@ export class SharedDocument {
     return update;
   }
 
-  /** @throws SwarmError MALFORMED when `update` is none. */
+  /** @throws SwarmError MALFORMED when `update` is none; nothing has changed then. */
   apply(update: Uint8Array): void {
     try {
+      checkUpdate(update);
       applyUpdate(this.#doc, update, 'elsewhere');
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -3,8 +3,10 @@ import { type Outcome, SwarmError } from '../../protocol/errors.ts';
 import { MAX_CRDT_DOCUMENTS, MAX_INSTANCES } from '../../protocol/limits.ts';
 import { pack, unpack } from '../../swarm/wire.ts';
 import { presenceSchema } from './presence.ts';
+import { isStateVector } from './update-shape.ts';
 
 const bytes = z.custom<Uint8Array>((given) => given instanceof Uint8Array);
+const vector = z.custom<Uint8Array>((given) => given instanceof Uint8Array && isStateVector(given));
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/);
 const presence = z.array(presenceSchema).max(MAX_INSTANCES);
 const updates = z.array(z.tuple([name, bytes])).max(MAX_CRDT_DOCUMENTS * 2);
@@ -16,13 +18,13 @@ const requestSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('fetch'),
     from: z.string(),
-    wants: z.array(z.tuple([name, bytes])).max(MAX_CRDT_DOCUMENTS * 2),
+    wants: z.array(z.tuple([name, vector])).max(MAX_CRDT_DOCUMENTS * 2),
   }),
   /** This is new. Answered when it is on the disk. */
   z.object({ kind: z.literal('push'), from: z.string(), updates }),
 ]);
 
-const entrySchema = z.object({ name, vector: bytes, isGone: z.boolean() });
+const entrySchema = z.object({ name, vector, isGone: z.boolean() });
 
 const pulledSchema = z.object({
   presence,
