@@ -8,7 +8,7 @@ import { type Control, REQUEST } from './wire.ts';
 /** Each role may do what those before it may. */
 const RANK: Readonly<Record<LinkRole, number>> = { newcomer: 0, read: 1, work: 2, operate: 3, member: 4 };
 
-/** For `propose` and `control` what they carry decides. */
+/** For `propose`, `query`, `control` and `crdt` what they carry decides. */
 const REQUESTS: Readonly<Record<keyof typeof REQUEST, LinkRole>> = {
   propose: 'work',
   query: 'read',
@@ -17,7 +17,7 @@ const REQUESTS: Readonly<Record<keyof typeof REQUEST, LinkRole>> = {
   storeBlob: 'member',
   readBlob: 'work',
   quorum: 'operate',
-  crdt: 'work',
+  crdt: 'read',
   ballots: 'member',
   // Newcomers ask for a certificate; the rest says who has which link, and no more than "members list" does.
   security: 'newcomer',
@@ -81,6 +81,21 @@ const COMMANDS: Readonly<Record<TaskCommand['kind'], LinkRole>> = {
   record: 'member',
 };
 
+/** Of shared documents: what clients ask, and what instances say to each other. */
+const DOCUMENTS: ReadonlyMap<unknown, LinkRole> = new Map<unknown, LinkRole>([
+  ['get', 'read'],
+  ['list', 'read'],
+  ['wait', 'read'],
+  ['blackboard', 'read'],
+  ['mutate', 'work'],
+  ['checkpoint', 'work'],
+  ['note', 'work'],
+  ['progress', 'work'],
+  ['pull', 'member'],
+  ['fetch', 'member'],
+  ['push', 'member'],
+]);
+
 const NAMES = new Map(
   Object.entries(REQUEST).map(([name, kind]) => [kind as number, name as keyof typeof REQUEST]),
 );
@@ -104,6 +119,11 @@ export function checkQuery(role: LinkRole, { kind }: { readonly kind: Query['kin
 /** @throws SwarmError UNAUTHORIZED */
 export function checkControl(role: LinkRole, { kind }: Control): void {
   require(role, CONTROLS[kind], `"${kind}"`);
+}
+
+/** Members alone may ask of shared documents what nobody has written down. @throws SwarmError UNAUTHORIZED */
+export function checkDocuments(role: LinkRole, kind: unknown): void {
+  require(role, DOCUMENTS.get(kind) ?? 'member', typeof kind === 'string' ? `"${kind}"` : 'this');
 }
 
 /** Looks into what is to go into the log, unless whoever brings it may write anything. @throws SwarmError UNAUTHORIZED */

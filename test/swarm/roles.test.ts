@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { SwarmError } from '../../src/protocol/errors.ts';
-import { checkCommand, checkControl, checkQuery, checkRequest } from '../../src/swarm/roles.ts';
+import {
+  checkCommand,
+  checkControl,
+  checkDocuments,
+  checkQuery,
+  checkRequest,
+} from '../../src/swarm/roles.ts';
 import { REQUEST } from '../../src/swarm/wire.ts';
 import { encodeEnvelope } from '../../src/tasks/codec.ts';
 import type { TaskCommand } from '../../src/tasks/command.ts';
@@ -29,6 +35,7 @@ describe('a role', () => {
     { kind: REQUEST.security, least: 'newcomer', why: 'a newcomer asks for its certificate' },
     { kind: REQUEST.query, least: 'read', why: 'who looks' },
     { kind: REQUEST.watch, least: 'read', why: 'who watches' },
+    { kind: REQUEST.crdt, least: 'read', why: 'who reads shared documents' },
     { kind: REQUEST.propose, least: 'work', why: 'who works' },
     { kind: REQUEST.control, least: 'operate', why: 'who looks after the swarm' },
     { kind: REQUEST.storeBlob, least: 'member', why: 'contents are brought by the processes of the swarm' },
@@ -51,6 +58,17 @@ describe('a role', () => {
   ] as const)('$least may write $body.kind: $why', ({ body, least }) => {
     const command = bytes(body as TaskCommand);
     expect(whoMay((role) => checkCommand(role, command))).toEqual(ROLES.slice(ROLES.indexOf(least)));
+  });
+
+  test.each([
+    { kinds: ['get', 'list', 'wait', 'blackboard'], least: 'read', why: 'who looks' },
+    { kinds: ['mutate', 'checkpoint', 'note', 'progress'], least: 'work', why: 'who works' },
+    { kinds: ['pull', 'fetch', 'push'], least: 'member', why: 'what instances say to each other' },
+    { kinds: ['else', '__proto__', 7, undefined], least: 'member', why: 'what nobody has written down' },
+  ] as const)('$least may ask $kinds of shared documents: $why', ({ kinds, least }) => {
+    for (const kind of kinds) {
+      expect(whoMay((role) => checkDocuments(role, kind))).toEqual(ROLES.slice(ROLES.indexOf(least)));
+    }
   });
 
   test('that may not write everything cannot write what is no command', () => {

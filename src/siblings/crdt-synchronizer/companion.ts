@@ -1,7 +1,9 @@
 import { SwarmError } from '../../protocol/errors.ts';
 import type { CompanionFactory, CompanionHost } from '../../swarm/companion.ts';
+import { checkDocuments } from '../../swarm/roles.ts';
 import { pack, REQUEST, unpack } from '../../swarm/wire.ts';
 import type { TaskEvent } from '../../tasks/event.ts';
+import type { LinkRole } from '../../transport/port.ts';
 import { CHECKPOINTS, stateIn } from './checkpoint.ts';
 import { type CheckpointedJson, type ClientRequest, parseClientRequest } from './client-wire.ts';
 import { Links } from './links.ts';
@@ -13,7 +15,7 @@ import type { Synchronizer } from './synchronizer.ts';
 export const crdtSynchronizer: CompanionFactory = (host) => {
   const desk = new Desk(host);
   return {
-    requests: new Map([[REQUEST.crdt, (body) => desk.answer(body)]]),
+    requests: new Map([[REQUEST.crdt, (body, { role }) => desk.answer(body, role)]]),
     start: () => desk.start(),
     onApplied: (_index, events) => desk.onApplied(events),
     onConfiguration: () => desk.whenOpen((synchronizer) => synchronizer.onConfiguration()),
@@ -100,10 +102,11 @@ class Desk {
     }
   }
 
-  async answer(body: Uint8Array): Promise<Uint8Array> {
+  async answer(body: Uint8Array, role: LinkRole): Promise<Uint8Array> {
     if (this.#opening === undefined) throw new SwarmError('STOPPED', `${this.#host.id} is stopping`);
-    const synchronizer = await this.#opening;
     const request = unpack(body) as { readonly kind?: unknown } | null;
+    checkDocuments(role, request?.kind);
+    const synchronizer = await this.#opening;
     if (PEER_KINDS.has(request?.kind)) return this.#answerPeer(synchronizer, request);
     return pack(await this.#answerClient(synchronizer, parseClientRequest(request)));
   }
