@@ -1,4 +1,5 @@
 import { Chance } from '../simulation/chance.ts';
+import { createDocumentTargets } from './document-targets.ts';
 import { createHttpTarget } from './http-target.ts';
 import { mutate } from './mutation.ts';
 import { createTargets, type Target } from './targets.ts';
@@ -35,7 +36,7 @@ export async function runCampaign(seed: number, count: number): Promise<Campaign
   const findings: Finding[] = [];
   const chance = new Chance(seed);
   const rows: Row[] = [];
-  for (const target of [...createTargets(), createHttpTarget()]) {
+  for (const target of [...createTargets(), ...createDocumentTargets(), createHttpTarget()]) {
     const inputs = Math.ceil((count * target.share) / 100);
     const worstMs = await attack(target, inputs, { chance, findings });
     rows.push({ target: target.name, inputs, worstMs, boundMs: boundOf(target) });

@@ -59,7 +59,7 @@ function isRefused(work: () => unknown): boolean {
   }
 }
 
-function refusing(work: () => unknown): void {
+export function refusing(work: () => unknown): void {
   isRefused(work);
 }
 
