@@ -25,6 +25,7 @@ import {
   type TaskPage,
   unpack,
   unpackError,
+  unpackNotice,
   type WireQuery,
 } from './wire.ts';
 
@@ -76,7 +77,7 @@ export class SwarmClient implements Swarm {
   readonly #session: CommandSession;
   #link: ClientLink | undefined;
   #dialling: Promise<ClientLink> | undefined;
-  /** Nodes that did not answer, the latest last: each is asked after all others. */
+  /** Where nobody answered, or somebody talked nonsense, the latest last: each is asked after all others. */
   readonly #silent = new Set<string>();
   #closed = false;
 
@@ -224,9 +225,13 @@ export class SwarmClient implements Swarm {
   #leave(link: ClientLink): void {
     if (this.#link !== link) return;
     this.#link = undefined;
-    this.#silent.delete(link.nodeId);
-    this.#silent.add(link.nodeId);
+    this.#askLast(link);
     void link.close();
+  }
+
+  #askLast({ url }: ClientLink): void {
+    this.#silent.delete(url);
+    this.#silent.add(url);
   }
 
   async #linkWithin(timeoutMs: number): Promise<ClientLink> {
@@ -245,18 +250,17 @@ export class SwarmClient implements Swarm {
     let lastWords = '';
     do {
       const silent = [...this.#silent];
-      const urls = [
+      const near = [
         ...whereaboutsIn(folder).filter(({ name }) => name !== except),
         ...whereaboutsBeside(folder),
       ]
         .filter(({ memberId }) => only === undefined || memberId === only)
-        .sort((a, b) => silent.indexOf(a.memberId) - silent.indexOf(b.memberId))
         .map(({ url }) => url);
       const far =
-        seeds.length === 0
+        seeds.length === 0 || only !== undefined
           ? []
           : [...seeds, ...nodes.flatMap(({ id }) => knownAddresses(folder, id as NodeId))];
-      const anywhere = only === undefined ? [...urls, ...far] : urls;
+      const anywhere = [...near, ...far].sort((a, b) => silent.indexOf(a) - silent.indexOf(b));
       for (const url of there === undefined ? anywhere : [there]) {
         const timeoutMs = Math.min(SILENCE_MS, Math.max(LEAST_TRY_MS, deadline - performance.now()));
         const outcome = await this.#tryUrl(url, { ...credentials, timeoutMs });
@@ -285,13 +289,18 @@ export class SwarmClient implements Swarm {
       ...{ url, from, timeoutMs, credentials: credentialsFor(folder, url) },
       identity: { clusterId, token, version, nodeId: name as NodeId, nonce: randomUUID() },
       onPush: (body) => {
-        const notice = unpack(body) as Notice;
-        onNotice?.(notice);
-        if (notice.type === 'restored') onRelinked?.();
+        const notice = unpackNotice(body);
+        if (!notice.ok) return notice.error;
+        onNotice?.(notice.value);
+        if (notice.value.type === 'restored') onRelinked?.();
+        return undefined;
       },
-      onClosed: () => {
+      onClosed: ({ code }) => {
         if (this.#link === link) this.#link = undefined;
-        if (onNotice !== undefined && !this.#closed) this.#relink();
+        const pauseMs = code === 'MALFORMED' ? REDIAL_PAUSE_MS : 0;
+        // Whoever talks nonsense is asked after all others, and not without end when there is nobody else.
+        if (pauseMs > 0) this.#askLast(link);
+        if (onNotice !== undefined) this.#relinkAfter(pauseMs);
       },
     });
     if (this.#closed) void link.close();
@@ -302,6 +311,11 @@ export class SwarmClient implements Swarm {
     return link;
   }
 
+  #relinkAfter(pauseMs: Millis): void {
+    if (pauseMs === 0) this.#relink();
+    else setTimeout(() => this.#relink(), pauseMs);
+  }
+
   /** A watcher must not wait for the next request to find another node. */
   #relink(): void {
     if (this.#closed) return;
@@ -309,7 +323,7 @@ export class SwarmClient implements Swarm {
       if (this.#closed) return;
       if (!(error instanceof SwarmError)) throw error;
       // A folder that is gone is known at once: without a pause nothing else would ever have its turn.
-      setTimeout(() => this.#relink(), REDIAL_PAUSE_MS);
+      this.#relinkAfter(REDIAL_PAUSE_MS);
     });
   }
 }

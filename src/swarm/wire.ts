@@ -1,8 +1,8 @@
 import { Packr } from 'msgpackr';
-import { type ErrorCode, SwarmError } from '../protocol/errors.ts';
+import { type ErrorCode, type Outcome, SwarmError } from '../protocol/errors.ts';
 import type { MembershipChange } from '../raft/membership.ts';
 import type { TaskJson } from '../tasks/task.ts';
-import type { Query } from './port.ts';
+import type { Notice, Query } from './port.ts';
 
 /** Kinds of request on a client link. The first is the hot path: its body goes into the log as it is. */
 export const REQUEST = {
@@ -88,6 +88,35 @@ export function unpack(bytes: Uint8Array): unknown {
     const reason = error instanceof Error ? error.message : String(error);
     throw new SwarmError('MALFORMED', `the body of a frame cannot be read: ${reason}`);
   }
+}
+
+/** What a node has pushed to a watcher, or what is wrong with it. */
+export function unpackNotice(bytes: Uint8Array): Outcome<Notice> {
+  try {
+    const said: unknown = unpack(bytes);
+    if (isNotice(said)) return { ok: true, value: said };
+  } catch (error) {
+    if (!(error instanceof SwarmError)) throw error;
+    return { ok: false, error };
+  }
+  return { ok: false, error: new SwarmError('MALFORMED', 'what the node pushed is no notice') };
+}
+
+/** As far as it tells nonsense from a notice: what a node of the swarm says is not checked to its last field. */
+function isNotice(said: unknown): said is Notice {
+  if (!isRecord(said)) return false;
+  const { type, index, events, status, tasks } = said;
+  if (type === 'role') return isRecord(status);
+  if (typeof index !== 'number') return false;
+  return type === 'restored' || (type === 'applied' && areRecords(events) && areRecords(tasks));
+}
+
+function areRecords(said: unknown): boolean {
+  return Array.isArray(said) && said.every(isRecord);
+}
+
+function isRecord(said: unknown): said is Readonly<Record<string, unknown>> {
+  return typeof said === 'object' && said !== null;
 }
 
 interface PackedError {

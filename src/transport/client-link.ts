@@ -26,7 +26,8 @@ export interface ClientLinkOptions {
   readonly timeoutMs?: number;
   /** For `wss:`. */
   readonly credentials?: LinkCredentials | undefined;
-  onPush?(body: Uint8Array): void;
+  /** Returns what is wrong with it, if something is: the link is closed for that, and no more of it is heard. */
+  onPush?(body: Uint8Array): SwarmError | undefined;
   /** Once, after every open request has heard `STATUS_LINK_CLOSED`. Not called before the link was open. */
   onClosed?(error: SwarmError): void;
 }
@@ -37,6 +38,8 @@ type ResponseCallback = (status: number, body: Uint8Array) => void;
 export interface ClientLink {
   /** The node at the other end. */
   readonly nodeId: string;
+  /** What was dialled. */
+  readonly url: string;
   /**
    * Requests of one turn leave as one frame. `done` is called exactly once, never before this returns.
    *
@@ -74,7 +77,7 @@ export function openClientLink(options: ClientLinkOptions): Promise<ClientLink> 
 
 function clientLink(
   { socket, hello, sequences }: Greeted,
-  { onPush, onClosed }: ClientLinkOptions,
+  { url, onPush, onClosed }: ClientLinkOptions,
 ): ClientLink {
   const waiting = new Map<number, ResponseCallback>();
   let lastId = 0;
@@ -96,16 +99,20 @@ function clientLink(
   };
   const onMessage = (data: RawData): void => {
     const responses = decodeResponses(asBytes(data), take(sequences?.incoming));
-    if (!responses.ok) {
-      failure = responses.error;
-      socket.off('message', onMessage);
-      closeWith(socket, responses.error);
-      return;
-    }
+    if (!responses.ok) return cutFor(responses.error);
     for (const { requestId, status, body } of responses.value) {
-      if (requestId === PUSH_ID) onPush?.(body);
-      else answer(requestId, status, body);
+      if (requestId !== PUSH_ID) {
+        answer(requestId, status, body);
+        continue;
+      }
+      const fault = onPush?.(body);
+      if (fault !== undefined) return cutFor(fault);
     }
+  };
+  const cutFor = (fault: SwarmError): void => {
+    failure = fault;
+    socket.off('message', onMessage);
+    void closeWith(socket, fault);
   };
   const answer = (requestId: number, status: number, body: Uint8Array): void => {
     const done = waiting.get(requestId);
@@ -120,6 +127,7 @@ function clientLink(
 
   return {
     nodeId: hello.nodeId,
+    url,
     request(kind, body, done) {
       if (socket.readyState === socket.CLOSED) return queueMicrotask(() => done(STATUS_LINK_CLOSED, NO_DATA));
       const requestId = nextId();

@@ -67,7 +67,10 @@ async function connect(desk: Desk, maxBufferedBytes = 64 * 1024 * 1024) {
   const link = await openClientLink({
     url: node.server.url,
     identity: identityOf('terminal'),
-    onPush: (body) => pushes.add(text(body)),
+    onPush: (body) => {
+      pushes.add(text(body));
+      return undefined;
+    },
     onClosed: (error) => closed.add(error),
   });
   return { node, link, pushes, closed };
