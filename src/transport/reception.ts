@@ -37,6 +37,8 @@ export interface ReceptionOptions {
 /** Lets links in: checks the door, hears the hello, hands the link to the peers or to the clients. */
 export interface Reception {
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Somebody came no further than TLS, which counts as a hello that is refused. */
+  failedAtTls(cause: Error, from: string | undefined): void;
   /** Trust has changed: whoever would not be let in any more is put out. */
   recheck(): void;
   /** The links that others have dialled. */
@@ -143,6 +145,11 @@ export function createReception(options: ReceptionOptions): Reception {
       const arrival = { connection: request.socket, release, shown: shownBy(request.socket) };
       sockets.handleUpgrade(request, socket, head, (link) => meet(link, kind, arrival));
     },
+    failedAtTls(cause, from) {
+      const error = new SwarmError('MALFORMED', `a stranger failed at the TLS handshake: ${cause.message}`);
+      if (hasGone(cause)) onTrouble(error);
+      else noteRefusal(error, from);
+    },
     recheck: guests.recheck,
     links: guests.links,
     async close() {
@@ -150,6 +157,11 @@ export function createReception(options: ReceptionOptions): Reception {
       await Promise.all([...strangers, ...clients].map((socket) => closeWith(socket, STOPPING)));
     },
   };
+}
+
+/** Before anything was said: it has only looked whether the port is open. */
+function hasGone(cause: Error): boolean {
+  return 'code' in cause && cause.code === 'ECONNRESET';
 }
 
 function claimOf({ clusterId, nodeId, token }: Hello, kind: LinkKind, shown: Shown): Claim {

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { MAX_CONNECTIONS, MAX_LINK_BUFFERED_BYTES } from '../protocol/limits.ts';
@@ -116,8 +117,8 @@ export async function openTransportServer(options: TransportServerOptions): Prom
     visit: ({ socket }) => limits.visit(remoteAddressOf(socket.remoteAddress)),
   });
   http.on('upgrade', reception.upgrade);
-  http.on('tlsClientError', (cause: Error) =>
-    onTrouble(new SwarmError('MALFORMED', `a stranger failed at the TLS handshake: ${cause.message}`)),
+  http.on('tlsClientError', (cause: Error, { remoteAddress }: TLSSocket) =>
+    reception.failedAtTls(cause, remoteAddress),
   );
   http.on('error', (cause: Error) =>
     onTrouble(new SwarmError('NOT_RUNNING', `the port has failed: ${cause.message}`)),

@@ -110,6 +110,10 @@ describe('members under TLS', () => {
     });
     const refusal = await new Promise<Error>((resolve) => old.once('error', resolve));
     expect(refusal.message).toMatch(/protocol version/i);
+    await a.misconduct.untilHas(
+      ({ kind, subject, detail }) =>
+        kind === 'refused-hello' && subject === 'address loopback' && /TLS handshake/.test(detail),
+    );
   });
 
   test.each([
@@ -145,6 +149,7 @@ describe('members under TLS', () => {
     // What it dials with; what it shows to whoever dials it is good, so that only this is refused.
     await start(B, await postOf(ca, 'b'), { credentials: () => credentials(pair, [ca.certificate]) });
     await a.trouble.untilHas(({ message }) => told.test(message));
+    await a.misconduct.untilHas(({ kind, detail }) => kind === 'refused-hello' && told.test(detail));
     expect(a.server.links().filter(({ direction }) => direction === 'in')).toEqual([]);
   });
 
@@ -187,6 +192,7 @@ describe('members under TLS', () => {
       code: 4004,
       reason: expect.stringMatching(/members show a certificate/),
     });
+    await a.misconduct.untilHas(({ kind, detail }) => kind === 'refused-hello' && /certificate/.test(detail));
   });
 
   test('dial nobody without TLS', async () => {
