@@ -137,6 +137,19 @@ test('a swarm under certificates: joined by token, rotated under load, a member 
   expect(now.certificates.filter(({ fingerprint }) => shown.has(fingerprint))).toEqual([]);
   expect(project.read('done.txt').trim().split('\n').sort()).toEqual(tasks.map((_, at) => `${at}`).sort());
 
+  // One that is down is left behind by the next rotation, and comes back as who it was with another token.
+  returned.signal('SIGINT');
+  note(await returned.ended);
+  note(await project.run(['security', 'rotate', '--without', id, '--timeout', '60s', '--json']));
+  const anew = await json<{ token: string }>(project, ['security', 'token']);
+  const rejoined = project.start(joining.map((word) => (word === token ? anew.token : word)));
+  await eventually('the guest to be let in again', () => rejoined.stdout().includes(`${id} is up at wss:`));
+  await eventually('the guest to be heard', async () =>
+    (await json<StatusJson>(project, ['status'])).nodes.some(
+      (one) => one.id === id && one.role === 'learner',
+    ),
+  );
+
   // Who is revoked is cut off, and can say nothing more.
   await ok(project, ['security', 'revoke', id]);
   const last = await json<StatusJson>(project, ['status']);
@@ -144,8 +157,8 @@ test('a swarm under certificates: joined by token, rotated under load, a member 
   expect((await json<SecurityJson>(project, ['security', 'status'])).certificates).toContainEqual(
     expect.objectContaining({ id, isRevoked: true }),
   );
-  returned.signal('SIGKILL');
-  note(await returned.ended);
+  rejoined.signal('SIGKILL');
+  note(await rejoined.ended);
 
   // All of that is in the audit log: what commands did, and whom a member let in for a token.
   await ok(project, ['security', 'revoke', 'client/ci', '--why', 'it is over']);
@@ -161,6 +174,9 @@ test('a swarm under certificates: joined by token, rotated under load, a member 
     },
     { kind: 'client-issued', by, subject: 'client ci', detail: expect.stringMatching(/as read until/) },
     { kind: 'rotation', by, subject: 'authority' },
+    { kind: 'rotation', by, subject: 'authority', detail: expect.stringContaining(`not waiting for ${id}`) },
+    { kind: 'token-issued', by },
+    { kind: 'joined', by: member, subject: `member ${id}` },
     { kind: 'revoked', by, subject: `member ${id}` },
     { kind: 'revoked', by, subject: 'client ci', detail: 'it is over' },
   ]);
@@ -171,7 +187,7 @@ test('a swarm under certificates: joined by token, rotated under load, a member 
   note(await project.run(['security', 'status', '--json']));
   note(await project.run(['backup', join(project.folder, 'saved.backup')]));
   await ok(project, ['down']);
-  const secrets = [...secretsIn(project.folder), token];
+  const secrets = [...secretsIn(project.folder), token, anew.token];
   expect(secrets.length).toBeGreaterThan(6);
   const output = { path: 'what commands have said', text: said.join('\n') };
   for (const { path, text } of [...filesOutside(project.folder), output]) {
