@@ -1,14 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -20,6 +11,7 @@ const STRICTEST = {
   lib: ['ES2022'],
   types: ['node'],
   noEmit: true,
+  allowImportingTsExtensions: true,
   strict: true,
   exactOptionalPropertyTypes: true,
   noUncheckedIndexedAccess: true,
@@ -114,8 +106,7 @@ function openConsumer(options: object): string {
   for (const name of ['@types', '@anthropic-ai/sdk'])
     symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name));
   symlinkSync(ROOT, join(folder, 'node_modules', 'raft-manager'));
-  const examples = readdirSync(join(ROOT, 'examples')).filter((name) => name.endsWith('.ts'));
-  for (const name of examples) copyFileSync(join(ROOT, 'examples', name), join(folder, name));
+  cpSync(join(ROOT, 'examples'), folder, { recursive: true });
   writeFileSync(join(folder, 'promises.ts'), PROMISES);
   writeFileSync(join(folder, 'readme.ts'), readmeProgram());
   writeFileSync(join(folder, 'package.json'), '{ "name": "consumer", "type": "module" }');

@@ -1,7 +1,8 @@
 import { SwarmError } from '../../../protocol/errors.ts';
 import { MAX_CRDT_ELEMENTS, MAX_CRDT_TEXT_CHARS } from '../../../protocol/limits.ts';
-import { badInput, type DataType, type Json, type Pen, type Place, type Replicated } from '../data-type.ts';
+import { badInput, type DataType, type Json, type Pen } from '../data-type.ts';
 import type { Operation } from '../operation.ts';
+import type { Place, Replicated } from '../replicated.ts';
 import { counter, increment } from './counter.ts';
 import { assign, lwwRegister } from './lww-register.ts';
 import { addElement, hasElement, orSet, removeElement, sizeOf } from './or-set.ts';

@@ -1,5 +1,6 @@
 import type { Map as SharedMap } from 'yjs';
-import type { Pen, Place, Replicated } from '../data-type.ts';
+import type { Pen } from '../data-type.ts';
+import type { Place, Replicated } from '../replicated.ts';
 
 /**
  * A counter as one cell for each actor: `[sum, writes]`. An actor writes its own cell only, so that two cells never

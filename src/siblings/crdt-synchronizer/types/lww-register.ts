@@ -1,5 +1,6 @@
 import type { Map as SharedMap } from 'yjs';
-import type { Json, Pen, Place, Replicated } from '../data-type.ts';
+import type { Json, Pen } from '../data-type.ts';
+import type { Place, Replicated } from '../replicated.ts';
 
 /**
  * A register as one cell for each actor: `[stamp, value]`, of which the latest counts. A stamp is a hybrid logical clock:

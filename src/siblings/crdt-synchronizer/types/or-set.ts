@@ -1,5 +1,6 @@
 import type { Array as SharedArray } from 'yjs';
-import { canonical, type Json, type Place, type Replicated } from '../data-type.ts';
+import { canonical, type Json } from '../data-type.ts';
+import type { Place, Replicated } from '../replicated.ts';
 
 /**
  * A set of which an element is removed only as far as it was seen: every addition is an item of its own in a shared

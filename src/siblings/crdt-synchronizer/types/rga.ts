@@ -1,5 +1,6 @@
 import type { Array as SharedArray, Text as SharedText } from 'yjs';
-import { badInput, type Json, type Place, type Replicated } from '../data-type.ts';
+import { badInput, type Json } from '../data-type.ts';
+import type { Place, Replicated } from '../replicated.ts';
 
 /**
  * Sequences in which what is inserted keeps its place between its neighbours (RGA; Yjs' algorithm is YATA): two who
