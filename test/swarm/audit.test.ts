@@ -87,12 +87,19 @@ describe('a swarm whose members are compared', () => {
     await submit(client, 'one', 'original');
     await putToSleep(swarm, THIRD);
     await submit(client, 'two', 'meanwhile');
+    const kinds = async (): Promise<readonly (string | undefined)[]> => {
+      const { lines } = await client.query({ kind: 'log', from: 1, limit: 1_000 });
+      return lines.map(({ command }) => (command as { readonly kind?: string } | null)?.kind);
+    };
+    const registrations = async (): Promise<number> =>
+      (await kinds()).filter((kind) => kind === 'register').length;
+    const before = await registrations();
     await raise(THIRD);
+    await until(async () => (await registrations()) > before);
     // The checkpoint behind its registration, and one more: it was compared in between.
     const checkpoints = async (): Promise<number> => {
-      const { lines } = await client.query({ kind: 'log', from: 1, limit: 1_000 });
-      const kinds = lines.map(({ command }) => (command as { readonly kind?: string } | null)?.kind);
-      return kinds.slice(kinds.lastIndexOf('register')).filter((kind) => kind === 'checkpoint').length;
+      const all = await kinds();
+      return all.slice(all.lastIndexOf('register')).filter((kind) => kind === 'checkpoint').length;
     };
     await until(async () => (await checkpoints()) >= 1);
     await submit(client, 'three', 'afterwards');
