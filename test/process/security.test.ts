@@ -160,6 +160,17 @@ test('a swarm under certificates: joined by token, rotated under load, a member 
   rejoined.signal('SIGKILL');
   note(await rejoined.ended);
 
+  // A client may show a certificate instead of saying a token: for as long as it is known.
+  const certified = join(project.folder, 'certified');
+  const certify = ['security', 'client', 'probe', '--role', 'read', '--certificate', '--folder', certified];
+  await ok(project, certify);
+  await ok(project, ['task', 'list', '--dir', certified]);
+  const kept = note(await project.run(['task', 'add', 'y', '--run', 'true', '--dir', certified]));
+  expect(kept).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/takes the role work/) });
+  await ok(project, ['security', 'revoke', 'client/probe']);
+  const over = note(await project.run(['task', 'list', '--dir', certified]));
+  expect(over).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/no client probe is known/) });
+
   // All of that is in the audit log: what commands did, and whom a member let in for a token.
   await ok(project, ['security', 'revoke', 'client/ci', '--why', 'it is over']);
   const by = expect.stringMatching(/^cli-\d+$/);
@@ -178,6 +189,8 @@ test('a swarm under certificates: joined by token, rotated under load, a member 
     { kind: 'token-issued', by },
     { kind: 'joined', by: member, subject: `member ${id}` },
     { kind: 'revoked', by, subject: `member ${id}` },
+    { kind: 'client-issued', by, subject: 'client probe', detail: expect.stringMatching(/by a certificate/) },
+    { kind: 'revoked', by, subject: 'client probe' },
     { kind: 'revoked', by, subject: 'client ci', detail: 'it is over' },
   ]);
   expect(await json(project, ['security', 'audit', '--verify'])).toMatchObject({ kind: 'whole' });

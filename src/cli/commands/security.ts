@@ -82,6 +82,10 @@ function accessCommands(): readonly Command[] {
           'write a folder for --dir instead, that may be copied to another machine',
         ),
       )
+      .option(
+        '--certificate',
+        'a certificate instead of a token; with --folder, beside the key of the authority',
+      )
       .action(async (name: string, options: ClientOptions) => {
         const { grantClient } = await import('../security/grant-access.ts');
         await grantClient(name, options);

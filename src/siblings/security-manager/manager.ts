@@ -327,7 +327,8 @@ function withoutWords(ids: readonly string[]): string {
   return ids.length === 0 ? '' : `; not waiting for ${ids.join(', ')}`;
 }
 
-function checkSecured(folder: SwarmFolder): void {
+/** @throws SwarmError UNAUTHORIZED */
+export function checkSecured(folder: SwarmFolder): void {
   if (isSecured(folder)) return;
   throw new SwarmError(
     'UNAUTHORIZED',
