@@ -55,6 +55,7 @@ export class WalWitness {
   #isSynced = true;
   #toldAt: Millis = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
+  #timerAt: Millis = 0;
   #untold: Omit<Witnessed, 'owner'> | undefined;
   #telling: Promise<void> | undefined;
   #isClosed = false;
@@ -74,14 +75,19 @@ export class WalWitness {
   /** Everything up to `end` is durable. */
   note(end: Omit<Witnessed, 'owner'>): void {
     this.#untold = end;
-    if (this.#telling !== undefined || this.#timer !== undefined || this.#isClosed) return;
+    if (this.#telling !== undefined || this.#isClosed) return;
     this.#workAt(this.#toldAt + this.#pauseMs);
   }
 
   /** Tells and syncs what is to be told and synced, at `time` at the earliest. */
   #workAt(time: Millis): void {
+    // A word does not wait for a sync that is due later.
+    if (this.#timer !== undefined && this.#timerAt <= time) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const wait = time - performance.now();
     if (wait <= 0) return this.#work();
+    this.#timerAt = time;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#work();

@@ -113,6 +113,18 @@ describe('a witness', () => {
     expect((await readWitness(folder))?.bytes).toBe(300);
   });
 
+  test('is told while a sync of it is still to come', async () => {
+    const folder = folders.create();
+    mkdirSync(folder, { recursive: true });
+    const witness = await WalWitness.open(folder, OWNER, { pauseMs: 0, syncEveryMs: 1e9 });
+    const tail = { hardState: hardState(1), last: position(1, 1) };
+    for (const bytes of [100, 200, 300]) {
+      witness.note({ segment: 1, bytes, group: bytes, tail });
+      while ((await wordOf(folder, 1)).bytes !== bytes);
+    }
+    await witness.close(undefined);
+  });
+
   test('that is torn or missing says nothing, or what it said before', async () => {
     const folder = await killed();
     const word = await wordOf(folder, 3);

@@ -19,6 +19,7 @@ function ownStore(): BlobStore {
 
 /** Members a, b, c… with their stores; those in `away` cannot be reached. */
 function swarmOf(config: Configuration, away = '') {
+  const writes: Promise<unknown>[] = [];
   const stores = new Map(ids('a b c d e').map((id) => [String(id), ownStore()]));
   const connect = (member: string): BlobPeer | undefined => {
     const store = stores.get(member);
@@ -28,7 +29,11 @@ function swarmOf(config: Configuration, away = '') {
       return store;
     };
     return {
-      storeBlob: async (content) => reach().put(content),
+      async storeBlob(content) {
+        const written = reach().put(content);
+        writes.push(written);
+        return written;
+      },
       async readBlob(sha256) {
         const content = await reach().get(sha256);
         if (content === undefined) throw new SwarmError('UNKNOWN_BLOB', 'not here');
@@ -39,7 +44,9 @@ function swarmOf(config: Configuration, away = '') {
   };
   const exchangeOf = (id: string): BlobExchange =>
     new BlobExchange({ id, store: stores.get(id) ?? ownStore(), connect, configuration: () => config });
-  return { stores, exchangeOf };
+  /** A majority is enough for whoever waits; the others may still be writing. */
+  const settled = (): Promise<unknown> => Promise.all(writes);
+  return { stores, exchangeOf, settled };
 }
 
 const JOINT = { ...configuration(ids('a b c')), votersOutgoing: ids('a d e') };
@@ -52,7 +59,7 @@ describe('a content is safe', () => {
     { why: 'with majorities of both halves', config: JOINT, away: 'c e' },
     { why: 'from a learner, which does not count', config: configuration(ids('b c d'), ids('a')), away: 'd' },
   ])('$why', async ({ config, away }) => {
-    const { stores, exchangeOf } = swarmOf(config, away);
+    const { stores, exchangeOf, settled } = swarmOf(config, away);
     const name = await exchangeOf('a').put(CONTENT);
     expect(name).toEqual(nameOf(CONTENT));
     const holders = await Promise.all(
@@ -62,6 +69,7 @@ describe('a content is safe', () => {
       const missing = group.filter((voter) => !holders.includes(voter)).length;
       expect(missing).toBeLessThanOrEqual(Math.floor(Math.max(0, group.length - 1) / 2));
     }
+    await settled();
   });
 
   test.each([
