@@ -3,7 +3,7 @@ import { type SimulationReport, simulate } from './simulation.ts';
 
 /** Each run of the tests lives through other seeds; `SIM_START` repeats those of an earlier one. */
 const START = Number(process.env.SIM_START ?? Date.now() % 1_000_000_000);
-const SEEDS = 800;
+const SEEDS = 500;
 /** Each a test of its own, so that none comes near the time a test may take on a busy machine. */
 const PARTS = 10;
 
