@@ -20,12 +20,12 @@ export const REQUEST = {
   readBlob: 6,
   /** Body and answer: as the quorum manager says. */
   quorum: 7,
-  /** No body. Answer: what the node has seen of votes. */
-  ballots: 10,
-  /** Body: what clients and instances say to the synchronizer of shared documents. */
-  crdt: 9,
   /** Body: what the security manager is asked for. Answer: of its kind. */
   security: 8,
+  /** Body: what clients and instances say to the synchronizer of shared documents. */
+  crdt: 9,
+  /** No body. Answer: what the node has seen of votes. */
+  ballots: 10,
 } as const;
 
 /** A query as it goes over the wire, where all tasks at once need not fit. */

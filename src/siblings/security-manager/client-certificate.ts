@@ -1,11 +1,11 @@
 import { SwarmError } from '../../protocol/errors.ts';
-import { isId, type Millis } from '../../protocol/ids.ts';
+import type { Millis } from '../../protocol/ids.ts';
 import { loadRoster } from '../../swarm/roster.ts';
 import type { KeyPair } from '../../swarm/security-folder.ts';
 import { noteOperatorAction } from './audit-log.ts';
 import { issue, newKey, publicHalf } from './authority.ts';
 import { loadAuthority } from './authority-folder.ts';
-import { checkSecured, type Office, securityRecords } from './manager.ts';
+import { checkClientName, checkSecured, type Office, securityRecords } from './manager.ts';
 import { type ClientRole, ONLY, writing } from './records.ts';
 
 export interface CertifiedClient {
@@ -24,8 +24,7 @@ export async function certifyClient(
   { by, folder, swarm }: Office,
   { name, role, lifeMs }: CertifiedClient,
 ): Promise<{ readonly pair: KeyPair; readonly expiresAt: number }> {
-  if (!isId(name))
-    throw new SwarmError('BAD_INPUT', `"${name}" cannot be a name: expected 1 to 64 of A-Z a-z 0-9 . _ -`);
+  checkClientName(name);
   checkSecured(folder);
   const { ca } = await securityRecords(swarm);
   const authority = loadAuthority(folder, ca.get(ONLY)?.value.signing);

@@ -79,8 +79,7 @@ export async function createClient(
   office: Office,
   { name, role, lifeMs }: NewClient,
 ): Promise<NewToken<number | null>> {
-  if (!isId(name))
-    throw new SwarmError('BAD_INPUT', `"${name}" cannot be a name: expected 1 to 64 of A-Z a-z 0-9 . _ -`);
+  checkClientName(name);
   const secret = newSecret();
   const now = Date.now();
   const expiresAt = lifeMs === null ? null : now + lifeMs;
@@ -325,6 +324,12 @@ function untilWords(expiresAt: number | null): string {
 
 function withoutWords(ids: readonly string[]): string {
   return ids.length === 0 ? '' : `; not waiting for ${ids.join(', ')}`;
+}
+
+/** @throws SwarmError BAD_INPUT */
+export function checkClientName(name: string): void {
+  if (isId(name)) return;
+  throw new SwarmError('BAD_INPUT', `"${name}" cannot be a name: expected 1 to 64 of A-Z a-z 0-9 . _ -`);
 }
 
 /** @throws SwarmError UNAUTHORIZED */
