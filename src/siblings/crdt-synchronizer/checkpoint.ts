@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MAX_CRDT_CHECKPOINT_BYTES } from '../../protocol/limits.ts';
+import { recordValue } from '../../swarm/record-value.ts';
 import { DATA_TYPES } from './data-type.ts';
 import type { SharedDocument } from './document.ts';
 
@@ -40,10 +41,8 @@ export function checkpointOf(document: SharedDocument, by: string): CheckpointRe
 
 /** The state in a record; undefined when there is none in it. */
 export function stateIn(value: string): Uint8Array | undefined {
-  const parsed = schema.safeParse(JSON.parse(value));
-  return parsed.success && parsed.data.update !== null
-    ? new Uint8Array(Buffer.from(parsed.data.update, 'base64'))
-    : undefined;
+  const update = recordValue(value, schema)?.update;
+  return typeof update === 'string' ? new Uint8Array(Buffer.from(update, 'base64')) : undefined;
 }
 
 function base64(bytes: Uint8Array): string {

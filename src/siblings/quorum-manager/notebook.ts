@@ -3,6 +3,7 @@ import { SwarmError } from '../../protocol/errors.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { Configuration } from '../../protocol/state.ts';
 import type { CompanionHost } from '../../swarm/companion.ts';
+import { recordValue } from '../../swarm/record-value.ts';
 import type { RecordWrite } from '../../tasks/member-command.ts';
 import type { StoredRecord } from '../../tasks/state.ts';
 import { defaultPolicy, MAX_WEIGHT, MIN_WEIGHT, type Policy, policySchema } from './policy.ts';
@@ -87,17 +88,7 @@ function write(key: string, value: unknown, expect: number): RecordWrite {
 function noted<T>(records: Records, key: string, schema: z.ZodType<T>, otherwise: T): Noted<T> {
   const stored = records.get(`${NAMESPACE}/${key}`);
   if (stored === undefined) return { value: otherwise, version: 0 };
-  const parsed = schema.safeParse(fromJson(stored.value));
-  return { value: parsed.success ? parsed.data : otherwise, version: stored.version };
-}
-
-function fromJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return { value: recordValue(stored.value, schema) ?? otherwise, version: stored.version };
 }
 
 /** Adds to what was done, for people; whoever was faster is not overwritten, and then it is not told. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { MAX_LINE_CHARS } from '../../protocol/limits.ts';
+import { recordValue } from '../../swarm/record-value.ts';
 
 /** Where the audit log is kept among the records of the log. */
 export const AUDIT_NAMESPACE = 'audit';
@@ -54,11 +55,11 @@ export const NO_END: ChainEnd = { sequence: 0, hash: NO_HASH };
 
 /** Undefined: it is no record of ours. */
 export function parseRecord(value: string): AuditRecord | undefined {
-  return parsed(recordSchema, value);
+  return recordValue(value, recordSchema);
 }
 
 export function parseEnd(value: string): ChainEnd | undefined {
-  return parsed(endSchema, value);
+  return recordValue(value, endSchema);
 }
 
 /** The texts of `events` as records behind `head`, and what is the head then. */
@@ -89,16 +90,4 @@ export function hashOf(text: string): string {
 
 function cut(text: string): string {
   return text.length <= MAX_LINE_CHARS ? text : `${text.slice(0, MAX_LINE_CHARS - 1)}…`;
-}
-
-function parsed<T>(schema: z.ZodType<T>, text: string): T | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-  const outcome = schema.safeParse(value);
-  return outcome.success ? outcome.data : undefined;
 }

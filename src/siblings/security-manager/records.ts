@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { recordValue } from '../../swarm/record-value.ts';
 import type { StoredRecord } from '../../tasks/state.ts';
 
 /** What the security manager keeps in the log. Nothing in it is secret: certificates, and hashes of tokens. */
@@ -92,8 +93,8 @@ export function readRecords(raw: Iterable<RawRecord>): SecurityRecords {
   for (const { key, value, version } of raw) {
     const [kind = '', name = ''] = splitKey(key);
     const schema = Object.hasOwn(SCHEMAS, kind) ? SCHEMAS[kind as Kind] : undefined;
-    const parsed = schema?.safeParse(parse(value));
-    if (parsed?.success) found[kind as Kind].set(name, { value: parsed.data as never, version });
+    const read = schema === undefined ? undefined : recordValue<unknown>(value, schema);
+    if (read !== undefined) found[kind as Kind].set(name, { value: read as never, version });
   }
   return found;
 }
@@ -119,13 +120,4 @@ export function writing<K extends Kind>(
 function splitKey(key: string): readonly string[] {
   const at = key.indexOf(':');
   return at === -1 ? [key, ONLY] : [key.slice(0, at), key.slice(at + 1)];
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
