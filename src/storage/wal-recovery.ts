@@ -15,7 +15,6 @@ import { SegmentWriter, type SegmentWriterOptions } from './wal-segment.ts';
 import { lossOf, readWitness, WalWitness, type WitnessOptions } from './wal-witness.ts';
 
 export interface RecoveryOptions extends SegmentWriterOptions {
-  readonly witness?: WitnessOptions;
   /** Others hold what this log holds: what is damaged of it need not stop the node. Default: false. */
   readonly hasPeers?: boolean;
 }
@@ -51,7 +50,9 @@ export async function recoverLog(options: RecoveryOptions, logFiles: LogFiles): 
   }
 }
 
-type LogFiles = Pick<SegmentWriterOptions, 'openFile' | 'mayPreallocate'>;
+interface LogFiles extends Pick<SegmentWriterOptions, 'openFile' | 'mayPreallocate'> {
+  readonly witness: WitnessOptions;
+}
 
 async function recoverSound(options: RecoveryOptions, logFiles: LogFiles): Promise<Recovery> {
   const { folder } = options;
@@ -71,8 +72,8 @@ async function recoverSound(options: RecoveryOptions, logFiles: LogFiles): Promi
     await takeUp(writer, retention, { log, end, last: segments.at(-1) });
     if (recovered.entries !== log.entries) await restart(writer, retention, recovered);
     await cleanSnapshots(folder, snapshot?.meta);
-    const witness = await WalWitness.open(folder, options, options.witness);
     const tail = { hardState: recovered.hardState, last: lastPosition(recovered) };
+    const witness = await WalWitness.open(folder, options, { ...writer.end, tail }, logFiles.witness);
     const snapshots = new SnapshotFiles(options, snapshot);
     const floor = await checkFloor(folder, tail.last);
     const parts = { writer, witness, retention, tail, snapshots };

@@ -29,115 +29,114 @@ const SLOT_BYTES = 512;
 /** CRC-32 of what follows, segment (4 bytes), bytes (6 bytes), length of the rest (2 bytes); little-endian. */
 const WORD_HEADER_BYTES = 16;
 
-/** Between two words. A word for every sync would cost as much as it is worth. */
-const PAUSE_MS: Millis = 100;
-/** Between two syncs of it. Left to the kernel, a word would be up to half a minute old after a power cut. */
-const SYNC_EVERY_MS: Millis = 1_000;
+/** Between a word and the sync of it: one for every word would double the syncs of the log. */
+const SYNC_AFTER_MS: Millis = 100;
 
 export interface WitnessOptions {
-  readonly pauseMs?: Millis;
-  readonly syncEveryMs?: Millis;
+  readonly syncAfterMs?: Millis;
   readonly openFile?: OpenWalFile;
 }
 
+type Word = Omit<Witnessed, 'owner'>;
+type Told = (error: Error | null) => void;
+
 /**
  * A second mark of what was durable, apart from the log: without it a log that has lost its end reads like one that
- * never had it (FAST'18). It is written after the sync it tells of, and synced itself once a second: it may lag
- * behind, and it is never ahead.
+ * never had it (FAST'18). A word is written after the sync it tells of, and before anybody hears of that: it is never
+ * ahead, and behind only of what nobody counts on. It is synced a little later, beside the log.
  */
 export class WalWitness {
   readonly #file: WalFile;
   readonly #owner: Owner;
+  readonly #syncAfterMs: Millis;
   #slot = 0;
-  readonly #pauseMs: Millis;
-  readonly #syncEveryMs: Millis;
-  #syncedAt: Millis = performance.now();
-  #isSynced = true;
-  #toldAt: Millis = Number.NEGATIVE_INFINITY;
+  #isTelling = false;
+  #next: { readonly word: Word; readonly told: Told } | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #timerAt: Millis = 0;
-  #untold: Omit<Witnessed, 'owner'> | undefined;
-  #telling: Promise<void> | undefined;
+  #isSyncing = false;
+  /** Of a sync, for the next who tells something. */
+  #failure: Error | null = null;
+  #onRest: () => void = () => undefined;
   #isClosed = false;
 
-  private constructor(file: WalFile, owner: Owner, { pauseMs, syncEveryMs }: WitnessOptions) {
+  private constructor(file: WalFile, owner: Owner, { syncAfterMs = SYNC_AFTER_MS }: WitnessOptions) {
     this.#file = file;
     this.#owner = owner;
-    this.#pauseMs = pauseMs ?? PAUSE_MS;
-    this.#syncEveryMs = syncEveryMs ?? SYNC_EVERY_MS;
+    this.#syncAfterMs = syncAfterMs;
   }
 
-  static async open(folder: string, owner: Owner, options: WitnessOptions = {}): Promise<WalWitness> {
+  /** `word` is what an opening has come to: the next life may count on it without a write. */
+  static async open(folder: string, owner: Owner, word: Word, options: WitnessOptions): Promise<WalWitness> {
     const { openFile = openWalFile } = options;
-    return new WalWitness(await openFile(join(folder, WITNESS_NAME)), owner, options);
+    const witness = new WalWitness(await openFile(join(folder, WITNESS_NAME)), owner, options);
+    await writeDurably(witness.#file, encode(word, owner), witness.#nextSlot());
+    return witness;
   }
 
-  /** Everything up to `end` is durable. */
-  note(end: Omit<Witnessed, 'owner'>): void {
-    this.#untold = end;
-    if (this.#telling !== undefined || this.#isClosed) return;
-    this.#workAt(this.#toldAt + this.#pauseMs);
+  /**
+   * Everything up to `word` is durable. `told` comes when that is said, or when it could not be; not at all when a later
+   * word was said in its place.
+   */
+  tell(word: Word, told: Told): void {
+    this.#next = { word, told };
+    if (!this.#isTelling) this.#tellNext();
   }
 
-  /** Tells and syncs what is to be told and synced, at `time` at the earliest. */
-  #workAt(time: Millis): void {
-    // A word does not wait for a sync that is due later.
-    if (this.#timer !== undefined && this.#timerAt <= time) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const wait = time - performance.now();
-    if (wait <= 0) return this.#work();
-    this.#timerAt = time;
+  #tellNext(): void {
+    const next = this.#next;
+    this.#next = undefined;
+    this.#isTelling = next !== undefined;
+    if (next === undefined) return this.#considerRest();
+    this.#file.write(encode(next.word, this.#owner), this.#nextSlot(), (error) => {
+      this.#syncSoon();
+      next.told(error ?? this.#failure);
+      this.#tellNext();
+    });
+  }
+
+  #syncSoon(): void {
+    if (this.#timer !== undefined || this.#isClosed) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#work();
-    }, wait);
-    // Whoever ends before has lost a word, and nothing of the log.
+      this.#sync();
+    }, this.#syncAfterMs);
+    // Whoever ends before has lost nothing: only a power cut asks for more than what was written.
     this.#timer.unref();
   }
 
+  #sync(): void {
+    if (this.#isSyncing) return this.#syncSoon();
+    this.#isSyncing = true;
+    this.#file.sync((error) => {
+      this.#isSyncing = false;
+      this.#failure ??= error;
+      this.#considerRest();
+    });
+  }
+
+  #considerRest(): void {
+    if (!this.#isTelling && !this.#isSyncing) this.#onRest();
+  }
+
+  /** Nothing is being told any more. */
+  async rest(): Promise<void> {
+    if (!this.#isTelling && !this.#isSyncing) return;
+    await new Promise<void>((resolve) => {
+      this.#onRest = resolve;
+    });
+  }
+
   /** The last word, durably; none when the log has failed. */
-  async close(end: Omit<Witnessed, 'owner'> | undefined): Promise<void> {
+  async close(word: Word | undefined): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    await this.#telling;
+    await this.rest();
     try {
-      if (end !== undefined) await writeDurably(this.#file, encode(end, this.#owner), this.#nextSlot());
+      if (word !== undefined) await writeDurably(this.#file, encode(word, this.#owner), this.#nextSlot());
     } finally {
       await this.#file.close();
     }
-  }
-
-  /** There is a word to be told, or one to be synced. */
-  #work(): void {
-    this.#telling = new Promise((resolve) => {
-      const done = (): void => {
-        this.#telling = undefined;
-        resolve();
-        if (this.#untold !== undefined) this.note(this.#untold);
-        else if (!this.#isSynced && !this.#isClosed) this.#workAt(this.#syncedAt + this.#syncEveryMs);
-      };
-      if (this.#untold === undefined) this.#sync(done);
-      else this.#tell(this.#untold, done);
-    });
-  }
-
-  // An older word is as true as this one: whatever is wrong with the disk, the log itself will tell.
-  #tell(end: Omit<Witnessed, 'owner'>, done: () => void): void {
-    this.#untold = undefined;
-    this.#toldAt = performance.now();
-    this.#file.write(encode(end, this.#owner), this.#nextSlot(), () => {
-      this.#isSynced = false;
-      if (performance.now() < this.#syncedAt + this.#syncEveryMs) done();
-      else this.#sync(done);
-    });
-  }
-
-  #sync(done: () => void): void {
-    this.#syncedAt = performance.now();
-    this.#isSynced = true;
-    this.#file.sync(() => done());
   }
 
   #nextSlot(): number {
@@ -147,7 +146,7 @@ export class WalWitness {
 }
 
 /** What the log has come to is said as a segment that began there would say it. */
-function encode({ segment, bytes, group, tail }: Omit<Witnessed, 'owner'>, owner: Owner): Buffer {
+function encode({ segment, bytes, group, tail }: Word, owner: Owner): Buffer {
   const records = encodeSegmentHeader(owner, group, tail);
   const word = Buffer.concat([Buffer.alloc(WORD_HEADER_BYTES), records]);
   word.writeUInt32LE(segment, 4);

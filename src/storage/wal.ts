@@ -11,15 +11,16 @@ import { compactableTo, requireRecovered } from './reconcile.ts';
 import type { Salvaged } from './salvage.ts';
 import { removeSalvageNote } from './salvage-note.ts';
 import type { SnapshotFiles } from './snapshot-store.ts';
-import { openWalFile } from './wal-file.ts';
+import { type OpenWalFile, openWalFile } from './wal-file.ts';
 import { claimFolder, removeSegment } from './wal-folder.ts';
 import { isKnown } from './wal-record.ts';
 import { type LogTail, type RecoveryOptions, recoverLog, tailAfter } from './wal-recovery.ts';
 import type { SegmentRetention } from './wal-retention.ts';
 import type { SegmentWriter } from './wal-segment.ts';
-import type { WalWitness } from './wal-witness.ts';
+import type { WalWitness, WitnessOptions } from './wal-witness.ts';
 
 export interface WalOptions extends RecoveryOptions {
+  readonly witness?: WitnessOptions;
   /** A segment of at least this size gets a successor. Default `MAX_SEGMENT_BYTES`. */
   readonly maxSegmentBytes?: number;
   /** How the room on the disk is watched. */
@@ -43,10 +44,13 @@ export async function openWal(options: WalOptions): Promise<LogStorage> {
   try {
     unlock = await claimFolder(folder);
     const room = new DiskRoom({ folder, ...options.room });
-    const { openFile = openWalFile, maxSyncMs = MAX_SYNC_MS } = options;
+    const { maxSyncMs = MAX_SYNC_MS } = options;
+    const careful = (openFile = openWalFile): OpenWalFile =>
+      patientFiles(room, boundedSyncs(openFile, maxSyncMs));
     const found = await recoverLog(options, {
-      openFile: patientFiles(room, boundedSyncs(openFile, maxSyncMs)),
+      openFile: careful(options.openFile),
       mayPreallocate: () => !room.isShort,
+      witness: { ...options.witness, openFile: careful(options.witness?.openFile) },
     });
     const wal = new Wal(options, { ...found, room, unlock });
     await wal.watchRoom();
@@ -98,8 +102,8 @@ class Wal implements LogStorage {
   #segmentIsFull = false;
   /** Frees segments; does not reject. */
   #removal: Promise<void> | undefined;
-  /** Why no segment could be freed: told when the group under way has ended. */
-  #removalFailure: Error | undefined;
+  /** What failed beside the groups: told when the one under way has ended. */
+  #failureBeside: SwarmError | undefined;
   #onRest: () => void = () => undefined;
   #closed: Promise<void> | undefined;
   /** Until the log is as far as this again it lacks what was damaged of it. */
@@ -175,6 +179,7 @@ class Wal implements LogStorage {
         this.#onRest = resolve;
       });
     }
+    await this.#witness.rest();
     await this.#removal;
     await this.#forgetting;
     try {
@@ -216,7 +221,7 @@ class Wal implements LogStorage {
   #writeGroup(sequence: number): void {
     const begunAt = this.#writer.bytes;
     this.#writer.write(this.#group, (error) => {
-      const failure = error ?? this.#removalFailure;
+      const failure = error ?? this.#failureBeside;
       if (failure !== undefined) return this.#fail(failure);
       this.#room.noteWritten(this.#writer.bytes - begunAt);
       for (const write of this.#group) {
@@ -227,10 +232,12 @@ class Wal implements LogStorage {
       const end = { ...this.#writer.end, tail: this.#tail };
       // The next group is on its way to the disk before anybody hears of this one.
       this.#flush();
-      this.#witness.note(end);
       this.#free();
-      this.#considerRepaired();
-      this.#listener?.onDurable(sequence);
+      this.#witness.tell(end, (silence) => {
+        if (silence !== null) return this.#failBeside(silence);
+        this.#considerRepaired();
+        if (this.#phase !== 'failed') this.#listener?.onDurable(sequence);
+      });
     });
   }
 
@@ -260,8 +267,7 @@ class Wal implements LogStorage {
       },
       (error: unknown) => {
         this.#removal = undefined;
-        this.#removalFailure = diskFailed(this.#folder, error);
-        if (this.#phase === 'idle') this.#fail(this.#removalFailure);
+        this.#failBeside(error);
       },
     );
   }
@@ -275,9 +281,14 @@ class Wal implements LogStorage {
 
   /** The oldest segment, if it is needed no longer. */
   #nextFree(): number | undefined {
-    if (this.#phase === 'failed' || this.#removalFailure !== undefined) return undefined;
+    if (this.#phase === 'failed' || this.#failureBeside !== undefined) return undefined;
     if (this.#retention.oldestFree(this.#compactTo) === undefined) return undefined;
     return this.#retention.oldestFree(compactableTo(this.#compactTo, [...this.#group, ...this.#queue]));
+  }
+
+  #failBeside(cause: unknown): void {
+    this.#failureBeside ??= diskFailed(this.#folder, cause);
+    if (this.#phase === 'idle') this.#fail(this.#failureBeside);
   }
 
   /** What the kernel did with the pages is not known any more: never try again (ATC'20). */

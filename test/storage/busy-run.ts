@@ -37,10 +37,10 @@ export const SHORT: RoomWatch = {
 };
 /** Of so many lives, one writes zeros ahead. */
 const AMPLE_EVERY = 6;
-/** Of so many lives, one has its witness speak at every sync. */
-const TALKATIVE_EVERY = 2;
-/** Of so many lives, one has each of its words synced. */
+/** Of so many lives, one has the words of its witness synced. */
 const SYNCED_EVERY = 8;
+/** Longer than any run. */
+const NEVER_MS = 2 ** 31 - 1;
 
 const SMALL_SEGMENTS = 4_000;
 
@@ -89,11 +89,8 @@ export class BusyRun {
   async #open(): Promise<Writer> {
     this.#lives += 1;
     const room = this.#lives % AMPLE_EVERY === 0 ? AMPLE : SHORT;
-    const witness = {
-      pauseMs: this.#lives % TALKATIVE_EVERY === 0 ? 0 : 100,
-      // Never by the clock: how many images there are must not depend on how fast the machine is.
-      syncEveryMs: this.#lives % SYNCED_EVERY === 0 ? 0 : Number.POSITIVE_INFINITY,
-    };
+    // Never by the clock: how many images there are must not depend on how fast the machine is.
+    const witness = { syncAfterMs: this.#lives % SYNCED_EVERY === 0 ? 0 : NEVER_MS };
     const options = { ...OWNER, maxSegmentBytes: SMALL_SEGMENTS, room, witness, folder: this.#folder };
     this.#before = this.writes.length;
     this.#writer = startWriter(await openWal(options));

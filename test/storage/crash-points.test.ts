@@ -31,7 +31,7 @@ afterAll(() => folders.dispose());
 const SEED = 20_260;
 /** Half a minute on two idle cores; nothing depends on it. */
 const PATIENCE_MS = 600_000;
-const ACTIONS = 130;
+const ACTIONS = 140;
 /** Every so many images, the log goes on from there, and a crash comes while it is opened. */
 const GO_ON_EVERY = 32;
 

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SwarmError } from '../../src/protocol/errors.ts';
 import { SnapshotDecoder, SnapshotEncoder } from '../../src/storage/snapshot-file.ts';
 import { openWal } from '../../src/storage/wal.ts';
-import { RECORD_HEADER_BYTES } from '../../src/storage/wal-record.ts';
 import { replaySegments } from '../../src/storage/wal-replay.ts';
 import { type DurableEnd, lossOf, readWitness } from '../../src/storage/wal-witness.ts';
 import { entry, OWNER, snapshotAt, startWriter } from './log-writes.ts';
@@ -30,7 +29,7 @@ function* flips(bytes: Buffer, end: number): Generator<number> {
   }
 }
 
-describe('a log of 64 KiB that was closed', () => {
+describe('a log of 64 KiB whose process was killed', () => {
   let log: Buffer;
   let witnessed: DurableEnd;
 
@@ -38,9 +37,9 @@ describe('a log of 64 KiB that was closed', () => {
     const folder = folders.create();
     const writer = startWriter(await openWal({ folder, ...OWNER }));
     for (let index = 1; index <= ENTRIES; index += 1) await writer.write({ entries: [entry(index, 1, 253)] });
-    await writer.storage.close();
     witnessed = (await readWitness(folder)) ?? { segment: 0, bytes: 0 };
     log = segmentsOf(folder)[0]?.bytes ?? Buffer.alloc(0);
+    await writer.storage.close();
   });
 
   /** What opening makes of these bytes. */
@@ -74,8 +73,7 @@ describe('a log of 64 KiB that was closed', () => {
 
   test('is refused wherever zeros begin', () => {
     const bytes = Buffer.from(log.subarray(0, witnessed.bytes));
-    // The mark at the end ends in zeros itself.
-    for (let from = witnessed.bytes - RECORD_HEADER_BYTES; from >= 0; from -= STEP) {
+    for (let from = witnessed.bytes - 1; from >= 0; from -= STEP) {
       bytes.fill(0, from, witnessed.bytes);
       expect(outcomeOf(bytes), `zeros from ${from}`).toBe('DATA_DAMAGED');
     }

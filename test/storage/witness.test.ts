@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openWal } from '../../src/storage/wal.ts';
-import { type OpenWalFile, openWalFile } from '../../src/storage/wal-file.ts';
+import { type OpenWalFile, openWalFile, type WalFile } from '../../src/storage/wal-file.ts';
 import { type DurableEnd, lossOf, readWitness, WalWitness } from '../../src/storage/wal-witness.ts';
 import {
   entry,
@@ -14,7 +14,7 @@ import {
   startWriter,
   type WriteParts,
 } from './log-writes.ts';
-import { Folders, segmentsOf } from './wal-folder.ts';
+import { Folders, intercepted, segmentsOf } from './wal-folder.ts';
 
 const folders = new Folders();
 afterAll(() => folders.dispose());
@@ -30,19 +30,13 @@ async function killed(): Promise<string> {
   const folder = folders.create();
   const writer = startWriter(await open(folder, 5_000));
   for (const write of WRITES) await writer.write(write);
-  await wordOf(folder, 3);
   const copy = folders.copyOf(folder);
   await writer.storage.close();
   return copy;
 }
 
-/** Waits until a witness speaks of a segment: it is written beside the log. */
-async function wordOf(folder: string, segment: number): Promise<DurableEnd> {
-  for (;;) {
-    const word = await readWitness(folder);
-    if (word?.segment === segment) return word;
-  }
-}
+const wordOf = async (folder: string): Promise<DurableEnd> =>
+  (await readWitness(folder)) ?? { segment: 0, bytes: 0 };
 
 describe('a log whose process was killed', () => {
   test('goes on', async () => {
@@ -69,7 +63,7 @@ describe('a log whose process was killed', () => {
   test('is refused when a record rotted that would be taken for a torn tail otherwise', async () => {
     const folder = await killed();
     const { bytes } = segmentsOf(folder)[2] ?? { bytes: Buffer.alloc(0) };
-    const word = await wordOf(folder, 3);
+    const word = await wordOf(folder);
     bytes[word.bytes - 1] = 0xff;
     writeFileSync(join(folder, '00000003.wal'), bytes);
     await expect(open(folder)).rejects.toMatchObject({
@@ -80,54 +74,96 @@ describe('a log whose process was killed', () => {
 });
 
 describe('a witness', () => {
-  test('is on the disk soon after its last word, although nothing is written any more', async () => {
+  test('speaks of every write before anybody hears of it, and of what an opening has found', async () => {
     const folder = folders.create();
-    mkdirSync(folder, { recursive: true });
-    const calls: ('write' | 'sync')[] = [];
-    let quiet: (() => void) | undefined;
-    const atRest = new Promise<void>((resolve) => {
-      quiet = resolve;
-    });
-    const openFile: OpenWalFile = async (path) => {
-      const file = await openWalFile(path);
-      return {
-        ...file,
-        write: (bytes, at, done) => {
-          calls.push('write');
-          file.write(bytes, at, done);
-        },
-        sync: (done) => {
-          calls.push('sync');
-          if (calls.lastIndexOf('write') > 0) quiet?.();
-          file.sync(done);
-        },
-      };
-    };
-    const witness = await WalWitness.open(folder, OWNER, { openFile, pauseMs: 0, syncEveryMs: 20 });
-    const tail = { hardState: hardState(1), last: position(1, 1) };
-    for (const group of [1, 2, 3]) witness.note({ segment: 1, bytes: group * 100, group, tail });
-    await atRest;
-    expect(calls.filter((call) => call === 'write')).toHaveLength(2);
-    expect(calls.at(-1)).toBe('sync');
-    await witness.close(undefined);
-    expect((await readWitness(folder))?.bytes).toBe(300);
+    const writer = startWriter(await open(folder, 3_000));
+    for (let index = 1; index <= 30; index += 1) {
+      await writer.write({ entries: [entry(index, 1, 253)] });
+      expect((await readWitness(folder))?.tail.last).toEqual(position(index, 1));
+    }
+    const copy = folders.copyOf(folder);
+    await writer.storage.close();
+    rmSync(join(copy, 'durable'));
+    const next = await open(copy);
+    expect((await readWitness(copy))?.tail.last).toEqual(position(30, 1));
+    await next.close();
   });
 
-  test('is told while a sync of it is still to come', async () => {
+  const tail = { hardState: hardState(1), last: position(1, 1) };
+  const wordAt = (bytes: number) => ({ segment: 1, bytes, group: bytes, tail });
+
+  async function recorded(syncAfterMs: number) {
     const folder = folders.create();
     mkdirSync(folder, { recursive: true });
-    const witness = await WalWitness.open(folder, OWNER, { pauseMs: 0, syncEveryMs: 1e9 });
-    const tail = { hardState: hardState(1), last: position(1, 1) };
-    for (const bytes of [100, 200, 300]) {
-      witness.note({ segment: 1, bytes, group: bytes, tail });
-      while ((await wordOf(folder, 1)).bytes !== bytes);
-    }
+    const calls: string[] = [];
+    const onSync = new Set<() => void>();
+    const openFile: OpenWalFile = async (path) => {
+      const file = await openWalFile(path);
+      const write: WalFile['write'] = (bytes, at, done) => {
+        calls.push(`write ${at}`);
+        file.write(bytes, at, done);
+      };
+      const sync: WalFile['sync'] = (done) => {
+        calls.push('sync');
+        file.sync(done);
+        for (const tell of onSync) tell();
+      };
+      return { write, sync, close: () => file.close() };
+    };
+    const witness = await WalWitness.open(folder, OWNER, wordAt(0), { openFile, syncAfterMs });
+    const told: number[] = [];
+    const tell = (bytes: number): Promise<void> =>
+      new Promise((resolve) => {
+        witness.tell(wordAt(bytes), () => {
+          told.push(bytes);
+          resolve();
+        });
+      });
+    const synced = new Promise<void>((resolve) => onSync.add(resolve));
+    return { folder, witness, calls, told, tell, synced };
+  }
+
+  test('takes turns, and says only the last of what came while it spoke', async () => {
+    const { folder, witness, calls, told, tell } = await recorded(2 ** 31 - 1);
+    const first = tell(100);
+    void tell(200);
+    await Promise.all([first, tell(300)]);
+    await tell(400);
     await witness.close(undefined);
+    expect(told).toEqual([100, 300, 400]);
+    expect(calls).toEqual(['write 512', 'sync', 'write 0', 'write 512', 'write 0']);
+    expect((await wordOf(folder)).bytes).toBe(400);
+  });
+
+  test('is synced soon after its last word, although nothing is written any more', async () => {
+    const { witness, calls, tell, synced } = await recorded(0);
+    await tell(100);
+    await synced;
+    await witness.close(undefined);
+    expect(calls).toEqual(['write 512', 'sync', 'write 0', 'sync']);
+  });
+
+  test.each(['write', 'sync'] as const)('that cannot %s is a disk that failed', async (call) => {
+    const folder = folders.create();
+    let isFailing = false;
+    const openFile = intercepted((made) => (made === call && isFailing ? new Error('EIO') : undefined));
+    const options = { folder, ...OWNER, witness: { openFile, syncAfterMs: 0 } };
+    const writer = startWriter(await openWal(options));
+    await writer.write({ entries: [entry(1)] });
+    isFailing = true;
+    let written = 1;
+    while (writer.failures.length === 0) {
+      written += 1;
+      await writer.write({ entries: [entry(written)] });
+    }
+    await writer.storage.close();
+    expect(writer.failures).toMatchObject([{ code: 'DISK_FAILED' }]);
+    expect(writer.durable.at(-1)).toBe(written - 1);
   });
 
   test('that is torn or missing says nothing, or what it said before', async () => {
     const folder = await killed();
-    const word = await wordOf(folder, 3);
+    const word = await wordOf(folder);
     const slots = Buffer.alloc(1_024);
     for (const [why, bytes] of [
       ['empty', Buffer.alloc(0)],
