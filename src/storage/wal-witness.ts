@@ -54,7 +54,7 @@ export class WalWitness {
   #next: { readonly word: Word; readonly told: Told } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isSyncing = false;
-  /** Of a sync, for the next who tells something. */
+  /** Of a sync, for whoever tells something next. */
   #failure: Error | null = null;
   #onRest: () => void = () => undefined;
   #isClosed = false;
@@ -133,6 +133,7 @@ export class WalWitness {
     clearTimeout(this.#timer);
     await this.rest();
     try {
+      if (this.#failure !== null) throw this.#failure;
       if (word !== undefined) await writeDurably(this.#file, encode(word, this.#owner), this.#nextSlot());
     } finally {
       await this.#file.close();

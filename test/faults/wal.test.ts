@@ -36,8 +36,8 @@ function runUnder(fault: Fault, folder: string): Promise<Run> {
   });
 }
 
-/** The header of the first segment. */
-const OPENING_WRITES = 1;
+/** The header of the first segment, and the second mark of it. */
+const OPENING_WRITES = 2;
 
 /** A snapshot that fails costs that snapshot only. */
 const costsASnapshot = ({ lines }: Run): boolean => lines.some((line) => line.startsWith('snapshot DISK_'));
@@ -99,7 +99,7 @@ describe.each(AT)('at sync $nth', ({ nth }) => {
 describe.each([1, 2, 4, 9, 16, 25, 40].map((nth) => ({ nth })))('at write $nth', ({ nth }) => {
   test('an input/output error ends the process with its own code', async () => {
     const folder = folders.create();
-    // From then on all of them: a single one may be of a snapshot or the witness, which the log can do without.
+    // From then on all of them: a single one may be of a snapshot, which the log can do without.
     const run = await runUnder(`pwrite64:error=EIO:when=${nth}+`, folder);
     expect(endOf(run)).toBe('exit 74: EIO: i/o error, write');
     await expectWhole(folder, run);
