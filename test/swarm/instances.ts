@@ -22,6 +22,8 @@ interface Founding {
   readonly executor: Executor;
   readonly leaseMs?: number;
   readonly work?: Partial<Roster>;
+  /** With certificates: before its instances come up this is done to its folder. */
+  secure?(folder: SwarmFolder): Promise<unknown>;
   onNotice?(notice: Notice): void;
   onTrouble?(id: string, error: unknown): void;
   onStopped?(id: string, error: Error): void;
@@ -48,6 +50,7 @@ export async function stand({
   executor,
   leaseMs,
   work,
+  secure,
   onNotice,
   onTrouble,
   onStopped,
@@ -66,6 +69,7 @@ export async function stand({
     work: { executor: 'command', ...work },
   });
   const folder = createSwarm(join(root, 'swarm'), roster);
+  await secure?.(folder);
   const running = new Map<string, RunningInstance>();
   const raise = async (id: string): Promise<void> => {
     const instance = await startInstance({

@@ -107,8 +107,11 @@ class SecurityCompanion {
     }
     this.#isAtWork = false;
     if (this.#isStopped) return;
-    const dueInMs = (nextDutyAt(this.#guarded) ?? Number.POSITIVE_INFINITY) - Date.now();
-    this.#timer = setTimeout(() => this.#workSoon(), Math.min(pauseMs, Math.max(dueInMs, TRY_AGAIN_MS)));
+    const now = Date.now();
+    const dueInMs = (nextDutyAt(this.#guarded, now) ?? Number.POSITIVE_INFINITY) - now;
+    // What is due and was not done needs somebody else; what is not due yet is done in time.
+    const waitMs = dueInMs > 0 ? dueInMs : TRY_AGAIN_MS;
+    this.#timer = setTimeout(() => this.#workSoon(), Math.min(pauseMs, waitMs));
   }
 
   #warn(): void {

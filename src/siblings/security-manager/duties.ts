@@ -5,11 +5,12 @@ import { certificatesIn } from '../../swarm/link-credentials.ts';
 import { loadRoster } from '../../swarm/roster.ts';
 import { pendingKey, settlePendingKey, writeBundle } from '../../swarm/security-folder.ts';
 import type { RecordWrite } from '../../tasks/member-command.ts';
+import { actOnRecord, memberStore } from './audit-log.ts';
 import { createRequest, fingerprintOf, newKey, publicHalf } from './authority.ts';
 import { loadAuthority, settleNextAuthority } from './authority-folder.ts';
 import { believe, type Guarded } from './guarded.ts';
 import { DEFAULT_LIFE_MS } from './own-certificate.ts';
-import { type CaRecord, type Found, ONLY, type SecurityRecords, writing } from './records.ts';
+import { type CaRecord, ONLY, type SecurityRecords, writing } from './records.ts';
 import { proveWith, signRequest, whyNotTo } from './signing.ts';
 
 /** With a third of its life left a certificate is replaced: time for somebody to look when that does not work. */
@@ -39,14 +40,19 @@ export async function carryOutDuties(round: Round): Promise<void> {
   if (writes.length > 0) await propose(host, writes);
   for (const [memberId, found] of guarded.records.request)
     await answerRequest(round, memberId, found.version);
-  const step = nextPhase(round);
-  if (step !== undefined) await propose(host, [step]);
+  await takeNextStep(round);
   tidyAuthority(guarded);
 }
 
+/** In a rotation nobody tells who has come into reach, or gone out of it. */
+const LOOK_AT_ROTATION_MS = 2_000;
+
 /** When there will be something to do though nothing happens. */
-export function nextDutyAt({ pair }: Guarded): number | undefined {
-  return pair === undefined ? undefined : renewalOf(pair.certificate);
+export function nextDutyAt({ pair, records }: Guarded, now: number): number | undefined {
+  if (pair === undefined) return undefined;
+  const renewal = renewalOf(pair.certificate);
+  const isRotating = caOf(records)?.phase === 'issue';
+  return isRotating ? Math.min(renewal, now + LOOK_AT_ROTATION_MS) : renewal;
 }
 
 /** When a certificate is to be replaced. */
@@ -138,13 +144,18 @@ async function askAnew(round: Round): Promise<readonly RecordWrite[]> {
   return [writing('request', memberId, { name, csr, proof: proveWith(pair.key, csr) }, 0)];
 }
 
-/** One after the other, by name: whoever is before it in the row has a certificate of the new authority. */
+/**
+ * One after the other, by name, so that links are opened anew a few at a time. Whoever is out of reach is passed over:
+ * it would hold up all who come after it.
+ */
 function isItsTurn({ guarded, host }: Round): boolean {
   const ca = caOf(guarded.records);
   if (ca?.phase !== 'issue' || guarded.pair === undefined) return false;
   // It has one, and has not said so yet.
   if (isSignedBy(ca, guarded.pair.certificate)) return false;
-  return waitingFor(ca, guarded.records, members(host.status().configuration))[0] === guarded.memberId;
+  const linked = new Set<string>(guarded.server?.links().map(({ peer }) => peer));
+  const row = waitingFor(ca, guarded.records, members(host.status().configuration));
+  return row.find((id) => id === guarded.memberId || linked.has(id)) === guarded.memberId;
 }
 
 /** Members that do not show a certificate of the authority that signs, in the order in which they get one. */
@@ -205,26 +216,30 @@ async function answerRequest(
 }
 
 /** The next step of a rotation, taken by whoever has the keys once everybody is where they must be. */
-function nextPhase({ guarded: { folder, records }, host }: Round): RecordWrite | undefined {
+async function takeNextStep({ guarded: { folder, records }, host }: Round): Promise<void> {
   const found = records.ca.get(ONLY);
-  if (found === undefined || found.value.phase === 'steady') return undefined;
-  if (loadAuthority(folder) === undefined) return undefined;
-  return phaseAfter(found, records, members(host.status().configuration));
+  if (found === undefined || found.value.phase === 'steady') return;
+  if (loadAuthority(folder) === undefined) return;
+  const next = phaseAfter(found.value, records, members(host.status().configuration));
+  if (next === undefined) return;
+  const step = writing('ca', ONLY, next, found.version);
+  if (next.phase !== 'steady') return propose(host, [step]);
+  const gone = found.value.trusted.map(fingerprintOf).filter((one) => one !== next.signing);
+  const detail = `${next.signing} signs alone; ${gone.join(', ')} counts no more`;
+  await actOnRecord(memberStore(host), { by: host.id, subject: 'authority', kind: 'rotation', detail }, [
+    step,
+  ]);
 }
 
-function phaseAfter(
-  { value: ca, version }: Found<CaRecord>,
-  records: SecurityRecords,
-  all: readonly string[],
-): RecordWrite | undefined {
+function phaseAfter(ca: CaRecord, records: SecurityRecords, all: readonly string[]): CaRecord | undefined {
   if (ca.phase === 'overlap') {
     const next = ca.trusted.map(fingerprintOf).find((one) => one !== ca.signing);
     if (next === undefined || notYetTrusting(ca, records, all).length > 0) return undefined;
-    return writing('ca', ONLY, { ...ca, phase: 'issue', signing: next }, version);
+    return { ...ca, phase: 'issue', signing: next };
   }
-  if (ca.phase !== 'issue' || waitingFor(ca, records, all).length > 0) return undefined;
+  if (waitingFor(ca, records, all).length > 0) return undefined;
   const trusted = ca.trusted.filter((pem) => fingerprintOf(pem) === ca.signing);
-  return writing('ca', ONLY, { ...ca, phase: 'steady', trusted, without: [] }, version);
+  return { ...ca, phase: 'steady', trusted, without: [] };
 }
 
 /** The key of an authority that nobody trusts any more is removed. */

@@ -75,7 +75,7 @@ type Kind = keyof typeof SCHEMAS;
 type ValueOf<K extends Kind> = z.output<(typeof SCHEMAS)[K]>;
 
 /** What was found, and the version to expect when it is changed. */
-export interface Found<T> {
+interface Found<T> {
   readonly value: T;
   readonly version: number;
 }
