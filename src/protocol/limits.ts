@@ -225,20 +225,29 @@ export const MAX_PATTERN_CHARS = 256;
 /** One agent file; the largest found in the wild is under 100 KiB. A bigger one is refused unread. */
 export const MAX_AGENT_FILE_BYTES = 1 * MIB;
 
-/** Characters of frontmatter, hook scripts included. */
-export const MAX_FRONTMATTER_CHARS = 256 * KIB;
+/** Characters of frontmatter, hook scripts included; the largest found in the wild has 3,850. */
+export const MAX_FRONTMATTER_CHARS = 64 * KIB;
 
-/** Lexical pieces (words, indicators, line breaks) of one frontmatter: parsing costs up to 10 µs for each. */
-export const MAX_FRONTMATTER_TOKENS = 20_000;
+/**
+ * Lexical pieces (words, indicators, line breaks) of one frontmatter. Parsing costs up to 5 µs for each, and an instance
+ * that reads a file beside a voter may not stop its event loop for 50 ms; the largest frontmatter found in the wild has 645.
+ */
+export const MAX_FRONTMATTER_TOKENS = 6_000;
+/** Both of all attempts at one frontmatter together, which is parsed again when it was mended. */
+export const MAX_FRONTMATTER_CHARS_READ = 2 * MAX_FRONTMATTER_CHARS;
+export const MAX_FRONTMATTER_TOKENS_READ = 8_000;
 
 /** Keys of one frontmatter, at every level together. */
-export const MAX_FRONTMATTER_KEYS = 2_000;
+export const MAX_FRONTMATTER_KEYS = 500;
 
 /** Levels of lists and maps inside each other; `yaml` recurses, and runs out of stack at about 800. */
 export const MAX_FRONTMATTER_DEPTH = 100;
 
 /** Blank lines in a row in frontmatter: gray-matter's comment pattern is quadratic in them. */
-export const MAX_FRONTMATTER_BLANK_LINES = 200;
+export const MAX_FRONTMATTER_BLANK_LINES = 100;
+
+/** Lines of a file that is indented as a whole: each is moved to the margin, and must be found again. */
+export const MAX_INDENTED_LINES = 10_000;
 
 /** Agent files, folder entries and folder levels that one scan looks at: a link to `/` must end. */
 export const MAX_AGENT_FILES = 2_000;
@@ -317,6 +326,9 @@ export const MAX_TASK_FILE_BYTES = 4 * MIB;
 
 /** Levels of syntax inside each other; a list in a task is at 9. The YAML composer recurses. */
 export const MAX_TASK_FILE_DEPTH = 32;
+
+/** Problems of one task file that are looked for. Each may be compared with the ids of all tasks; people read the first few. */
+export const MAX_TASK_FILE_PROBLEMS = 100;
 
 /** One attempt of a task. Longer than any single piece of work, and timers hold it. */
 export const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000;

@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Executor } from '../agents/executors/port.ts';
 import { SwarmError } from '../protocol/errors.ts';
-import { MAX_TASK_FILE_BYTES } from '../protocol/limits.ts';
+import { MAX_TASK_FILE_BYTES, MAX_TASK_FILE_PROBLEMS } from '../protocol/limits.ts';
 import type { TaskSpec } from '../tasks/command.ts';
 import { type Place, type Problem, readDocument } from './task-file/document.ts';
 import { type Placed, type PlacedTask, readTasks } from './task-file/fields.ts';
-import { graphProblems } from './task-file/graph.ts';
+import { checkGraph } from './task-file/graph.ts';
 import { quoted, suggestion } from './task-file/words.ts';
 
 /** The tasks of a file that is sound in itself. */
@@ -51,7 +51,7 @@ export function parseTaskFile(name: string, text: string): TaskFile {
   const problems = [...faults];
   // Half a tree would only add complaints about what is not there.
   const tasks = root.kind === 'empty' && faults.length > 0 ? [] : readTasks(root, problems);
-  problems.push(...graphProblems(tasks, place));
+  checkGraph(tasks, place, problems);
   const origin: Origin = { name, tasks, place };
   refuse(origin, problems);
   return { tasks: tasks.map(({ spec }) => spec), origin };
@@ -121,7 +121,8 @@ function refuse(origin: Pick<Origin, 'name' | 'place'>, problems: readonly Probl
     .slice(0, MAX_TOLD)
     .map(({ line, column, message }) => `${origin.name}:${line}:${column}: ${message}`);
   const more = placed.length - lines.length;
-  if (more > 0) lines.push(`${origin.name}: and ${more} more problems`);
+  const least = placed.length < MAX_TASK_FILE_PROBLEMS ? '' : 'at least ';
+  if (more > 0) lines.push(`${origin.name}: and ${least}${more} more problems`);
   throw new SwarmError('BAD_INPUT', lines.join('\n'), { file: origin.name, problems: placed });
 }
 

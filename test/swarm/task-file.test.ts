@@ -446,6 +446,22 @@ describe('tasks among each other', () => {
     expect(parseTaskFile('t.yaml', graph('a: b c', 'b: d', 'c: d', 'd')).tasks).toHaveLength(4);
   });
 
+  test('of a knot of tasks some cycles are told, the long ones shortened', () => {
+    const ids = Array.from({ length: 60 }, (_, at) => `t${at}`);
+    const told = faults(graph(...ids.map((id) => `${id}: ${ids.join(' ')}`)));
+    expect(told).toHaveLength(20);
+    expect(told[0]).toBe(cycle('2:10', 't0 → t0'));
+    const round = faults(graph(...ids.map((id, at) => `${id}: ${ids[(at + 1) % 60]}`)));
+    const path = `${ids.slice(0, 29).join(' → ')} → … 31 more … → t0`;
+    expect(round).toEqual([cycle('2:10', path)]);
+  });
+
+  test('what is wrong is looked for up to a bound: each dependency on nothing is compared with all ids', () => {
+    const ids = Array.from({ length: 300 }, (_, at) => `${'x'.repeat(40)}${at}`);
+    const told = faults(graph(...ids.map((id) => `${id}: y${id}`)));
+    expect(told.at(-1)).toBe(' and at least 80 more problems');
+  });
+
   test('all problems are told at once, in the order of the file, up to a bound', () => {
     const text = `tasks:\n${'  - {id: a, color: red}\n'.repeat(9)}`;
     const told = faults(text);

@@ -10,13 +10,22 @@ import {
   LineCounter,
   Parser,
 } from 'yaml';
-import { MAX_TASK_FILE_DEPTH } from '../../protocol/limits.ts';
+import { withoutTraces } from '../../agents/traces.ts';
+import { MAX_TASK_FILE_DEPTH, MAX_TASK_FILE_PROBLEMS } from '../../protocol/limits.ts';
 import { quoted } from './words.ts';
 
 /** What is wrong at one place: an offset into the text. */
 export interface Problem {
   readonly at: number;
   readonly message: string;
+}
+
+/** `items`, for as long as it is worth while to look for more that is wrong with them. */
+export function* whileFew<T>(problems: readonly Problem[], items: Iterable<T>): Generator<T> {
+  for (const item of items) {
+    if (problems.length >= MAX_TASK_FILE_PROBLEMS) return;
+    yield item;
+  }
 }
 
 /** A value as it stands in the file, with its place. */
@@ -71,9 +80,9 @@ export function readDocument(text: string): ReadDocument {
 
   // Unique keys are checked by toValue: the composer's own check is quadratic.
   const composer = new Composer({ schema: 'core', uniqueKeys: false, stringKeys: true, logLevel: 'silent' });
-  const documents = [...composer.compose(tokens, true, text.length)];
+  const documents = withoutTraces(() => [...composer.compose(tokens, true, text.length)]);
   const syntax = documents.flatMap(syntaxProblems);
-  if (syntax.length > 0) return refused(syntax.slice(0, MAX_SYNTAX_PROBLEMS));
+  if (syntax.length > 0) return refused(syntax.sort((a, b) => a.at - b.at).slice(0, MAX_SYNTAX_PROBLEMS));
   const [first, second] = documents;
   if (second !== undefined) return refused([severalDocuments(second.range[0])]);
   const problems: Problem[] = [];
@@ -97,8 +106,13 @@ function tokensOf(text: string, lines: LineCounter): CST.Token[] | Problem {
   }
   const parser = new Parser(lines.addNewLine);
   const tokens: CST.Token[] = [];
+  let errors = 0;
   for (const lexeme of new Lexer().lex(text)) {
-    tokens.push(...parser.next(lexeme));
+    for (const token of parser.next(lexeme)) {
+      if (token.type === 'error') errors += 1;
+      tokens.push(token);
+    }
+    if (errors > MAX_SYNTAX_PROBLEMS) break;
     if (parser.stack.length > MAX_TASK_FILE_DEPTH) {
       const message = `lists and maps are nested more than ${MAX_TASK_FILE_DEPTH} deep; a task needs four levels`;
       return { at: parser.offset, message };
@@ -150,7 +164,11 @@ function toValue(node: unknown, parentAt: number, reading: Reading): Value {
   if (isMap(node)) return toMap(node.items, node.range?.[0] ?? parentAt, reading);
   if (isSeq(node)) {
     const at = node.range?.[0] ?? parentAt;
-    return { kind: 'list', at, items: node.items.map((item) => toValue(item, at, reading)) };
+    return {
+      kind: 'list',
+      at,
+      items: Array.from(whileFew(reading.problems, node.items), (item) => toValue(item, at, reading)),
+    };
   }
   if (!isScalar(node)) return nothing(parentAt);
   const at = node.range?.[0] ?? parentAt;
@@ -168,7 +186,7 @@ function toMap(
   reading: Reading,
 ): Value {
   const entries = new Map<string, MapEntry>();
-  for (const item of items) {
+  for (const item of whileFew(reading.problems, items)) {
     const key = isScalar(item.key) ? String(item.key.value ?? '') : '';
     const keyAt = isScalar(item.key) ? (item.key.range?.[0] ?? at) : at;
     const value = toValue(item.value, keyAt, reading);

@@ -4,7 +4,7 @@ import { isId } from '../../protocol/ids.ts';
 import * as limits from '../../protocol/limits.ts';
 import type { Priority, TaskSpec } from '../../tasks/command.ts';
 import { microsOf } from '../../tasks/usage.ts';
-import type { MapEntry, Problem, Value } from './document.ts';
+import { type MapEntry, type Problem, type Value, whileFew } from './document.ts';
 import { quoted, suggestion } from './words.ts';
 
 export interface Placed {
@@ -67,7 +67,7 @@ export function readTasks(root: Value, problems: Problem[]): readonly PlacedTask
     problems.push({ at: tasks.keyAt, message });
     return [];
   }
-  return (items ?? []).flatMap((item) => readTask(item, problems) ?? []);
+  return Array.from(whileFew(problems, items ?? []), (item) => readTask(item, problems) ?? []).flat();
 }
 
 function readTask(value: Value, problems: Problem[]): PlacedTask | undefined {
@@ -161,7 +161,7 @@ function readNames(
   if (items.length > max)
     problems.push({ at: entry.keyAt, message: `\`${key}\` has ${items.length} items, ${max} are allowed` });
   const names = new Map<string, Placed>();
-  for (const item of items) {
+  for (const item of whileFew(problems, items)) {
     const fault = item.kind !== 'scalar' || item.text.trim() === '' || item.text.length > MAX_NAME_CHARS;
     if (fault)
       problems.push({
@@ -255,7 +255,9 @@ function readEnv(entries: Entries, problems: Problem[]): Readonly<Record<string,
     const message = `\`env\` has ${variables.length} variables, ${limits.MAX_ENV_VARIABLES} are allowed`;
     problems.push({ at: entry.keyAt, message });
   }
-  return Object.fromEntries(variables.map((variable) => [variable.key, readVariable(variable, problems)]));
+  return Object.fromEntries(
+    Array.from(whileFew(problems, variables), (variable) => [variable.key, readVariable(variable, problems)]),
+  );
 }
 
 function readVariable({ key, keyAt, value }: MapEntry, problems: Problem[]): string {
@@ -294,7 +296,7 @@ function entriesOf(
     });
     return undefined;
   }
-  for (const { key, keyAt } of value.entries) {
+  for (const { key, keyAt } of whileFew(problems, value.entries)) {
     if (keys.includes(key)) continue;
     const meant = OTHER_NAMES[key];
     const hint =
