@@ -3,26 +3,50 @@ import { MAX_FRONTMATTER_DEPTH, MAX_FRONTMATTER_KEYS, MAX_FRONTMATTER_TOKENS } f
 import type { Finding } from './diagnostic.ts';
 import type { MappedText } from './mapped-text.ts';
 
+/** What a text costs the YAML parser. */
+export interface Cost {
+  /** Lexical pieces, up to where a bound broke. */
+  readonly tokens: number;
+  readonly chars: number;
+}
+
+interface Weight extends Cost {
+  /** What is over a bound. */
+  readonly excess: Finding | undefined;
+}
+
 /**
- * What in `source` would cost the YAML parser too much, found before it is called: it recurses, and
- * very deep nesting can end the process. Only the lexer runs here, which does not recurse, and it is
- * stopped at the first bound that breaks.
+ * Weighs `source` before the YAML parser is called: it recurses, and very deep nesting can end the process. Only the
+ * lexer runs here, which does not recurse, and it is stopped at the first bound that breaks.
  */
-export function excessOf(source: MappedText): Finding | undefined {
+export function weigh(source: MappedText): Weight {
   const nesting: Nesting = { columns: [], flow: 0, line: 'empty', colons: 0 };
+  const chars = source.text.length;
   let tokens = 0;
   let keys = 0;
   for (const { kind, at, column } of pieces(source.text)) {
     tokens += 1;
     if (kind === 'map-value-ind') keys += 1;
     see(nesting, kind, column);
-    if (tokens > MAX_FRONTMATTER_TOKENS)
-      return tooMany(source.origin(at), `${MAX_FRONTMATTER_TOKENS} words and signs`);
-    if (keys > MAX_FRONTMATTER_KEYS) return tooMany(source.origin(at), `${MAX_FRONTMATTER_KEYS} keys`);
-    if (nesting.columns.length + nesting.flow > MAX_FRONTMATTER_DEPTH) return tooDeep(source.origin(at));
-    if (kind === 'doc-end') return endsEarly(source.origin(at));
+    const depth = nesting.columns.length + nesting.flow;
+    const tell = excessOf(kind, { tokens, keys, depth });
+    if (tell !== undefined) return { excess: tell(source.origin(at)), tokens, chars };
   }
-  return undefined;
+  return { excess: undefined, tokens, chars };
+}
+
+interface Counts {
+  readonly tokens: number;
+  readonly keys: number;
+  readonly depth: number;
+}
+
+function excessOf(kind: TokenKind, { tokens, keys, depth }: Counts): ((at: number) => Finding) | undefined {
+  if (tokens > MAX_FRONTMATTER_TOKENS)
+    return (at) => tooMany(at, `${MAX_FRONTMATTER_TOKENS} words and signs`);
+  if (keys > MAX_FRONTMATTER_KEYS) return (at) => tooMany(at, `${MAX_FRONTMATTER_KEYS} keys`);
+  if (depth > MAX_FRONTMATTER_DEPTH) return tooDeep;
+  return kind === 'doc-end' ? endsEarly : undefined;
 }
 
 type TokenKind = ReturnType<typeof CST.tokenType> | 'scalar-text' | 'line-start';

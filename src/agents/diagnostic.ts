@@ -87,7 +87,8 @@ export interface Finding {
  * control characters are spelled out: a file must not drive the terminal that shows them.
  */
 export function toDiagnostics(file: string, text: string, findings: readonly Finding[]): Diagnostic[] {
-  const lineStarts = startsOfLines(text);
+  const last = findings.reduce((furthest, { at }) => Math.max(furthest, at), 0);
+  const lineStarts = startsOfLines(text, last);
   return [...findings]
     .sort((a, b) => a.at - b.at)
     .map(({ at, message, ...finding }) => {
@@ -103,9 +104,12 @@ function printable(text: string): string {
   );
 }
 
-function startsOfLines(text: string): number[] {
+/** Of all lines that begin at `last` or before it. */
+function startsOfLines(text: string, last: number): number[] {
   const starts = [0];
-  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
+  for (let end = text.indexOf('\n'); end !== -1 && end < last; end = text.indexOf('\n', end + 1)) {
+    starts.push(end + 1);
+  }
   return starts;
 }
 

@@ -4,6 +4,7 @@ import {
   MAX_AGENT_FILE_BYTES,
   MAX_FRONTMATTER_BLANK_LINES,
   MAX_FRONTMATTER_CHARS,
+  MAX_INDENTED_LINES,
 } from '../protocol/limits.ts';
 import type { Finding } from './diagnostic.ts';
 import { type Edit, editText, type MappedText, mapText, sliceText } from './mapped-text.ts';
@@ -30,6 +31,7 @@ export function splitFrontmatter(fileText: string): SplitFile {
   if (unreadable !== undefined) return { kind: 'refused', findings: [unreadable] };
 
   const { head, findings } = trimHead(fileText);
+  if (head === undefined) return { kind: 'refused', findings };
   const firstLine = lineAt(head.text, 0);
   if (!BARE_FENCE.test(firstLine)) return withoutFence(firstLine, head.origin(0));
 
@@ -77,7 +79,7 @@ function unreadableText(text: string): Finding | undefined {
 }
 
 /** Steps over what editors and copy-and-paste put before the first fence. */
-function trimHead(text: string): { head: MappedText; findings: Finding[] } {
+function trimHead(text: string): { head: MappedText | undefined; findings: Finding[] } {
   const findings: Finding[] = [];
   const file = mapText(text);
   const afterMark = text.startsWith(BYTE_ORDER_MARK) ? 1 : 0;
@@ -94,7 +96,9 @@ function trimHead(text: string): { head: MappedText; findings: Finding[] } {
   const start = afterMark + blank;
   const indent = /^[ \t]+(?=---[ \t]*\r?\n)/.exec(text.slice(start, start + 1024))?.[0] ?? '';
   const rest = sliceText(file, start, text.length);
-  const head = indent === '' ? rest : editText(rest, dedent(rest.text, indent));
+  const edits = indent === '' ? [] : dedent(rest.text, indent);
+  if (edits.length > MAX_INDENTED_LINES) return { head: undefined, findings: [tooManyIndented(start)] };
+  const head = indent === '' ? rest : editText(rest, edits);
   if (!BARE_FENCE.test(lineAt(head.text, 0))) return { head, findings };
   if (blank > 0) {
     findings.push({
@@ -120,9 +124,20 @@ function trimHead(text: string): { head: MappedText; findings: Finding[] } {
 function dedent(text: string, indent: string): Edit[] {
   const edits: Edit[] = [];
   for (let at: number | undefined = 0; at !== undefined; at = nextLine(text, at)) {
+    if (edits.length > MAX_INDENTED_LINES) break;
     if (text.startsWith(indent, at)) edits.push({ at, remove: indent.length, insert: '' });
   }
   return edits;
+}
+
+function tooManyIndented(at: number): Finding {
+  return {
+    at,
+    severity: 'error',
+    code: 'too-complex',
+    message: `more than ${MAX_INDENTED_LINES} lines, all of them indented`,
+    hint: 'remove the indentation',
+  };
 }
 
 function withoutFence(firstLine: string, at: number): SplitFile {
@@ -219,7 +234,7 @@ function secondFrontmatter(head: MappedText, body: string): Finding[] {
   if (!BARE_FENCE.test(lineAt(second, 0))) return [];
   const inside = second.slice(second.indexOf('\n') + 1, 4096);
   if (!LOOKS_LIKE_A_KEY.test(inside) || !second.includes('\n---')) return [];
-  const name = /^name:[ \t]*(.+?)[ \t]*\r?$/m.exec(inside)?.[1];
+  const name = /^name:(.+)$/m.exec(inside)?.[1]?.trim();
   return [
     {
       at: head.origin(head.text.length - second.length),

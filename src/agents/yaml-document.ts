@@ -1,8 +1,10 @@
 import { type Document, isAlias, isMap, isScalar, parseDocument, visit, type YAMLMap } from 'yaml';
-import { excessOf } from './complexity.ts';
+import { MAX_FRONTMATTER_CHARS_READ, MAX_FRONTMATTER_TOKENS_READ } from '../protocol/limits.ts';
+import { type Cost, weigh } from './complexity.ts';
 import type { Finding } from './diagnostic.ts';
 import type { MappedText } from './mapped-text.ts';
 import { repair, type Trouble } from './repair.ts';
+import { withoutTraces } from './traces.ts';
 import { keyPlaceOf, placeOf, toPlain, type YamlPath } from './yaml-plain.ts';
 
 /** Frontmatter as values that know their places; all places are offsets into the file. */
@@ -33,11 +35,11 @@ const MAX_TROUBLES = 100;
 
 /** Reads the text between the fences. Nothing in it is evaluated, no alias is followed. */
 export function readYaml(source: MappedText): YamlResult {
-  const excess = excessOf(source);
+  const { excess, ...cost } = weigh(source);
   if (excess !== undefined) return { kind: 'refused', findings: [excess] };
   const parsed = parse(source);
   if (parsed.troubles.length === 0) return toResult(parsed, []);
-  return mend(parsed) ?? { kind: 'refused', findings: syntaxErrors(parsed) };
+  return mend(parsed, cost) ?? { kind: 'refused', findings: syntaxErrors(parsed) };
 }
 
 interface Parsed {
@@ -47,12 +49,18 @@ interface Parsed {
   readonly warnings: readonly Trouble[];
 }
 
-function mend(broken: Parsed): YamlResult | undefined {
+function mend(broken: Parsed, cost: Cost): YamlResult | undefined {
   const findings: Finding[] = [];
   let parsed = broken;
+  let { tokens, chars } = cost;
   for (let pass = 0; pass < MAX_REPAIR_PASSES; pass++) {
     const repaired = repair(parsed.source, parsed.troubles);
-    if (repaired === undefined || excessOf(repaired.source) !== undefined) return undefined;
+    if (repaired === undefined) return undefined;
+    const again = weigh(repaired.source);
+    tokens += again.tokens;
+    chars += again.chars;
+    const isTooMuch = tokens > MAX_FRONTMATTER_TOKENS_READ || chars > MAX_FRONTMATTER_CHARS_READ;
+    if (isTooMuch || again.excess !== undefined) return undefined;
     findings.push(...repaired.findings);
     parsed = parse(repaired.source);
     if (parsed.troubles.length === 0) return toResult(parsed, findings);
@@ -60,16 +68,18 @@ function mend(broken: Parsed): YamlResult | undefined {
   return undefined;
 }
 
+const PARSING = {
+  schema: 'core',
+  uniqueKeys: false,
+  stringKeys: true,
+  prettyErrors: false,
+  logLevel: 'silent',
+} as const;
+
 function parse(source: MappedText): Parsed {
   try {
     // Unique keys are checked by toPlain: the parser's own check is quadratic.
-    const document = parseDocument(source.text, {
-      schema: 'core',
-      uniqueKeys: false,
-      stringKeys: true,
-      prettyErrors: false,
-      logLevel: 'silent',
-    });
+    const document = withoutTraces(() => parseDocument(source.text, PARSING));
     const troubles = [...document.errors.map(toTrouble), ...aliases(document)];
     troubles.sort((a, b) => a.at - b.at);
     return {

@@ -22,7 +22,7 @@ function aliasBomb(): string {
 
 /** Maps inside each other by one more space a line, as deep as the frontmatter bound lets them be. */
 function stairs(): string {
-  return withFields(...Array.from({ length: 600 }, (_, i) => `${' '.repeat(i)}a:`));
+  return withFields(...Array.from({ length: 300 }, (_, i) => `${' '.repeat(i)}a:`));
 }
 
 export const HOSTILE_FILES: readonly HostileFile[] = [
@@ -48,15 +48,20 @@ export const HOSTILE_FILES: readonly HostileFile[] = [
   {
     name: 'many-keys',
     said: ['error too-complex'],
-    text: () => withFields(...Array.from({ length: 20_000 }, (_, i) => `k${i}: v`)),
+    text: () => withFields(...Array.from({ length: 4_000 }, (_, i) => `k${i}: v`)),
   },
   {
     name: 'many-items',
     said: ['error too-complex'],
-    text: () => withFields('a:', ...Array<string>(40_000).fill('  - b')),
+    text: () => withFields('a:', ...Array<string>(8_000).fill('  - b')),
   },
-  { name: 'commas', said: ['error too-complex'], text: () => withFields(`a: [${','.repeat(200_000)}]`) },
-  { name: 'blank-lines', said: ['error too-complex'], text: () => withFields('\n'.repeat(200_000)) },
+  { name: 'commas', said: ['error too-complex'], text: () => withFields(`a: [${','.repeat(40_000)}]`) },
+  { name: 'blank-lines', said: ['error too-complex'], text: () => withFields('\n'.repeat(40_000)) },
+  {
+    name: 'indented-lines',
+    said: ['error too-complex'],
+    text: () => ` ---\n name: hostile\n ---\n${' x\n'.repeat(100_000)}`,
+  },
   { name: 'nul', said: ['error nul-byte'], text: () => withFields('color: re\0d') },
   {
     name: 'five-megabytes',

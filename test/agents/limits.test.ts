@@ -46,3 +46,12 @@ test('prose with many colons is mended, not taken for nesting', () => {
   expect(remarks).toEqual(['4:8 warning quoted-scalar']);
   expect(definition?.extra).toEqual({ motto: description });
 });
+
+test('what is mended again and again is given up when too much was read', () => {
+  // One pass mends a hundred values, and then the whole is parsed again.
+  const broken = (count: number) => Array.from({ length: count }, (_, i) => `k${i}: a: b`);
+  expect(lintFields(...broken(110)).definition).toBeDefined();
+  expect(lintFields(...broken(MAX_FRONTMATTER_KEYS / 2 - 10)).remarks).toEqual(
+    expect.arrayContaining([expect.stringMatching(/error yaml-syntax$/)]),
+  );
+});

@@ -24,6 +24,7 @@ import { decodeHello, encodeHello } from '../../src/transport/hello.ts';
 import { createGuard } from '../../src/transport/http-guard.ts';
 import { Log } from '../tasks/log.ts';
 import { anyMessage } from '../transport/messages.ts';
+import { COSTLY_AGENTS, COSTLY_TASKS } from './costly-files.ts';
 
 /** One place where bytes of strangers come in. */
 export interface Target {
@@ -31,8 +32,6 @@ export interface Target {
   /** Of a hundred inputs, so many. */
   readonly share: number;
   readonly seeds: readonly Uint8Array[];
-  /** Of processor time for one input; absent: what everything may take that is read beside a voter. */
-  readonly boundMs?: number;
   /** @throws whatever is no clean refusal; or rejects with it */
   feed(bytes: Buffer): void | Promise<void>;
 }
@@ -40,9 +39,6 @@ export interface Target {
 const ROOT = resolve(import.meta.dirname, '../..');
 const CLUSTER = clusterId('c1');
 const ENDS = { from: nodeId('n1'), to: nodeId('n2') };
-
-/** Agent and task files are read by commands, and by processes whose node has not begun or does not vote. */
-const FILE_MS = 250;
 
 /** What a refusal of input may be. */
 const CLEAN: ReadonlySet<ErrorCode> = new Set([
@@ -249,19 +245,21 @@ export function createTargets(): readonly Target[] {
       ],
       feed: (bytes) => void parseRecord(bytes.toString()),
     },
-    {
-      name: 'agent files',
-      share: 2,
-      boundMs: FILE_MS,
-      seeds: filesIn('agents', '.md'),
-      feed: (bytes) => void lintAgent({ path: 'x.md', text: bytes.toString(), sha256: 'x' }),
-    },
-    {
-      name: 'task files',
-      share: 1,
-      boundMs: FILE_MS,
-      seeds: filesIn('examples', '.yaml'),
-      feed: (bytes) => refusing(() => parseTaskFile('x.yaml', bytes.toString())),
-    },
+    ...fileTargets(),
+  ];
+}
+
+const costly = (files: Readonly<Record<string, string>>): readonly Uint8Array[] =>
+  Object.values(files).map((text) => Buffer.from(text));
+
+function fileTargets(): readonly Target[] {
+  const agent = (bytes: Buffer): void =>
+    void lintAgent({ path: 'x.md', text: bytes.toString(), sha256: 'x' });
+  const tasks = (bytes: Buffer): void => refusing(() => parseTaskFile('x.yaml', bytes.toString()));
+  return [
+    { name: 'agent files', share: 2, seeds: filesIn('agents', '.md'), feed: agent },
+    { name: 'agent files made to be costly', share: 0.1, seeds: costly(COSTLY_AGENTS), feed: agent },
+    { name: 'task files', share: 1, seeds: filesIn('examples', '.yaml'), feed: tasks },
+    { name: 'task files made to be costly', share: 0.1, seeds: costly(COSTLY_TASKS), feed: tasks },
   ];
 }
