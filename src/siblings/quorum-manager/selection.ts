@@ -1,7 +1,7 @@
 import type { NodeId } from '../../protocol/ids.ts';
 import { inOrder } from './merits.ts';
 import { isGivenUp, isSound, type Observation } from './observation.ts';
-import type { Policy } from './policy.ts';
+import type { Policy, Strategy } from './policy.ts';
 import { strengthOf } from './strength.ts';
 
 export interface Selection {
@@ -26,7 +26,8 @@ interface Field {
  * Who shall vote: the leader, who is there; whoever votes and is missed for a short time only; and beside them the best of
  * the others. As many as the policy asks for, an odd number. `barred` are kept from moving for now.
  *
- * As things are stays whatever cannot be bettered without bearing fewer losses than the policy asks for, or than now.
+ * As things are stays whatever cannot be bettered without bearing fewer losses than the policy asks for, or than now, of
+ * single members or, unless more members can be lost for it, of whole failure domains.
  */
 export function selectVoters(
   observations: readonly Observation[],
@@ -37,11 +38,38 @@ export function selectVoters(
   const field = fieldOf(observations, policy, barred);
   if (field === undefined) return { voters: present, reasons: ['Nobody leads here, so nothing is changed.'] };
   const reasons = [...standing(field, policy)];
-  const chosen = choose(field, policy);
+  const first = choose(field, policy, inOrder);
+  const crowds = (voters: readonly NodeId[]): boolean =>
+    isCrowding(present, voters, { observations, policy });
+  const spread = crowds(first)
+    ? SPREADING.map((rank) => choose(field, policy, rank)).find((one) => !crowds(one))
+    : undefined;
+  if (spread !== undefined) {
+    reasons.push(`By ${policy.strategy} alone, fewer failure domains could be lost: the voters are spread.`);
+  }
+  const chosen = spread ?? first;
   const why = whyNot(present, chosen, { observations, policy });
   if (why === undefined) return { voters: chosen, reasons };
   return { voters: present, reasons: [...reasons, why] };
 }
+
+/** Puts candidates in order, the best first, beside those who are seated. */
+type Ranking = (
+  candidates: readonly Observation[],
+  seated: readonly Observation[],
+  strategy: Strategy,
+) => readonly NodeId[];
+
+/** By failure domains above all; and with nobody moved who does its work. */
+const SPREADING: readonly Ranking[] = [
+  (candidates, seated) => inOrder(candidates, seated, 'fault-tolerance'),
+  (candidates, seated) => {
+    const voters = candidates.filter(({ voter }) => voter);
+    const others = candidates.filter(({ voter }) => !voter);
+    const beside = [...seated, ...voters];
+    return [...voters.map(({ id }) => id), ...inOrder(others, beside, 'fault-tolerance')];
+  },
+];
 
 function fieldOf(
   observations: readonly Observation[],
@@ -67,25 +95,38 @@ function fieldOf(
 function choose(
   { awaited, leader, newcomers, sound }: Field,
   { strategy, voters }: Policy,
+  rank: Ranking,
 ): readonly NodeId[] {
   const held = 1 + sound.length + awaited.length;
   const most = Math.min(voters, held + newcomers.length);
   const size = most - ((most + 1) % 2);
   const missed = awaited.map(({ id }) => id);
   if (held <= size) {
-    const order = inOrder([...sound, ...newcomers], [leader, ...awaited], strategy);
+    const order = rank([...sound, ...newcomers], [leader, ...awaited], strategy);
     return [leader.id, ...missed, ...order].slice(0, size);
   }
   // Some must go: whoever is missed goes first, and nobody comes.
-  return [leader.id, ...inOrder(sound, [leader], strategy), ...missed].slice(0, size);
+  return [leader.id, ...rank(sound, [leader], strategy), ...missed].slice(0, size);
+}
+
+interface Known {
+  readonly observations: readonly Observation[];
+  readonly policy: Policy;
+}
+
+/** Whole failure domains could be lost that must not be: fewer than the losses that the policy asks for, and than now. */
+function isCrowding(
+  present: readonly NodeId[],
+  chosen: readonly NodeId[],
+  { observations, policy }: Known,
+): boolean {
+  const before = strengthOf(present, observations).survivesDomains;
+  return strengthOf(chosen, observations).survivesDomains < Math.min(policy.survive, before);
 }
 
 /** Why it is better to leave everything as it is; undefined where the change is one for the better. */
-function whyNot(
-  present: readonly NodeId[],
-  chosen: readonly NodeId[],
-  { observations, policy }: { readonly observations: readonly Observation[]; readonly policy: Policy },
-): string | undefined {
+function whyNot(present: readonly NodeId[], chosen: readonly NodeId[], known: Known): string | undefined {
+  const { observations, policy } = known;
   const before = strengthOf(present, observations);
   const after = strengthOf(chosen, observations);
   if (before.survives < 0) {
@@ -94,6 +135,9 @@ function whyNot(
   const isForced = chosen.length < present.length && present.length <= policy.voters;
   if (isForced && after.survives <= before.survives) {
     return `${chosen.length} voters would bear no more losses than these ${present.length} do, and there is nobody to take a place: bring up more members.`;
+  }
+  if (after.survives <= before.survives && isCrowding(present, chosen, known)) {
+    return `Another choice would bear the loss of ${after.survivesDomains} failure domains, and ${before.survivesDomains} can be borne now: nothing is changed.`;
   }
   if (after.survives >= Math.min(policy.survive, before.survives)) return undefined;
   return `Another choice would bear ${after.survives} losses, and ${before.survives} are borne now: nothing is changed.`;

@@ -183,6 +183,52 @@ const rows: readonly Row[] = [
     steps: [],
   },
   {
+    why: 'a faster disk is no reason to put the majority on one host',
+    members: [
+      leader('a', { domain: 'x' }),
+      voter('b', { domain: 'y', writeMs: 40 }),
+      voter('c', { domain: 'z' }),
+      learner('d', { domain: 'x', writeMs: 1 }),
+    ],
+    policy: { strategy: 'performance' },
+    voters: 'a b c',
+    steps: [],
+  },
+  {
+    why: 'fewer are wanted: those stay that no two hosts have in common, though others are faster',
+    members: [
+      leader('a', { domain: 'x' }),
+      voter('b', { domain: 'y', writeMs: 40 }),
+      voter('c', { domain: 'z', writeMs: 40 }),
+      ...[voter('d', { domain: 'x', writeMs: 1 }), voter('e', { domain: 'y', writeMs: 1 })],
+    ],
+    policy: { strategy: 'performance' },
+    voters: 'a c e',
+    steps: ['-b -d'],
+  },
+  {
+    why: 'a dead voter is replaced by whoever there is, also where that spreads nothing',
+    members: [
+      leader('a', { domain: 'x' }),
+      voter('b', { domain: 'x' }),
+      voter('c', { domain: 'y', ...silent(HOUR) }),
+      learner('d', { domain: 'x' }),
+    ],
+    policy: { strategy: 'performance' },
+    voters: 'a b d',
+    steps: ['+d -c'],
+  },
+  {
+    why: 'more are wanted and all of them are on one host: it bears more losses of members, and says what of hosts',
+    members: [
+      ...[leader('a', { domain: 'x' }), voter('b', { domain: 'y' }), voter('c', { domain: 'z' })],
+      ...[learner('d', { domain: 'x' }), learner('e', { domain: 'x' })],
+    ],
+    policy: five,
+    voters: 'a b c d e',
+    steps: ['+d +e'],
+  },
+  {
     why: 'a dead voter and more wanted: first the replacement, which makes the swarm stronger at once',
     members: [
       ...[leader('a'), voter('b'), voter('c', silent(HOUR))],
