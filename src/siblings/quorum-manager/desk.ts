@@ -7,7 +7,7 @@ import { pack, REQUEST } from '../../swarm/wire.ts';
 import { carryOut } from './carry-out.ts';
 import { adjustmentsIn, domainWrite, type Noted, policyIn, policyWrite, weightWrite } from './notebook.ts';
 import type { Observation } from './observation.ts';
-import type { Pilot } from './pilot.ts';
+import { type Pilot, TRIAL_MS } from './pilot.ts';
 import { type Plan, plan } from './plan.ts';
 import { amended, type Policy, VOTES_ARE_EQUAL } from './policy.ts';
 import {
@@ -94,9 +94,17 @@ export class Desk {
     }
   }
 
+  /** @throws SwarmError NOT_LEADER when leadership was lost since somebody asked: what was seen before is over. */
   async #look(): Promise<readonly Observation[]> {
-    const { lookNow, pilot, refresh } = this.#options;
+    const { host, refresh } = this.#options;
     await refresh(REPORT_AGE_MS);
+    const observations = this.#lookNow();
+    if (observations.length === 0) throw new SwarmError('NOT_LEADER', `${host.id} does not lead`);
+    return observations;
+  }
+
+  #lookNow(): readonly Observation[] {
+    const { lookNow, pilot } = this.#options;
     lookNow();
     return pilot.observations;
   }
@@ -153,7 +161,7 @@ export class Desk {
     await this.#look();
     const goOn = pilot.pause();
     try {
-      return await carryOut(wanted, { host, observations: () => pilot.observations });
+      return await carryOut(wanted, { host, look: () => this.#lookNow(), trialMs: TRIAL_MS });
     } finally {
       goOn();
     }

@@ -5,7 +5,7 @@ import type { MembershipChange } from '../../swarm/member-change.ts';
 import { isSound, type Observation } from './observation.ts';
 import { plan } from './plan.ts';
 import type { Policy } from './policy.ts';
-import { strengthOf } from './strength.ts';
+import { refusalOf, wayBack } from './safety.ts';
 import { type Facts, type Senses, Watch } from './watch.ts';
 
 /** What the swarm is to do now. Whoever carries it out says with `settled` how it went. */
@@ -78,11 +78,11 @@ export class Pilot {
     this.#leads = true;
     this.#isBusy = false;
     this.#trial = undefined;
-    this.#transfers = { failures: 0, at: Number.NEGATIVE_INFINITY };
   }
 
   end(): void {
     this.#leads = false;
+    this.#observations = [];
     this.#trial = undefined;
     this.#isBusy = false;
   }
@@ -180,47 +180,13 @@ export class Pilot {
     if (!isProven && now - began < TRIAL_MS) return undefined;
     this.#trial = undefined;
     if (isProven) return undefined;
-    const present = this.#observations.filter(({ voter }) => voter).map(({ id }) => id);
-    const back = changesBack(present, before);
-    const strength = (voters: readonly NodeId[]): number => strengthOf(voters, this.#observations).survives;
-    // Whoever votes now may be no worse than who voted before: then it is for the next plan to say.
-    if (back.length === 0 || strength(before.voters) <= strength(present)) return undefined;
-    if (refusalOf(before.voters, this.#observations, policy) !== undefined) return undefined;
+    const back = wayBack(before, this.#observations, policy);
+    if (back === undefined) return undefined;
     const why = `${newcomers.join(', ')} did not keep up: what was before is put back`;
-    return { kind: 'change', changes: back, voters: before.voters, why };
+    return { kind: 'change', ...back, why };
   }
 }
 
 function addedBy(changes: readonly MembershipChange[]): readonly NodeId[] {
   return changes.flatMap(({ id, type }) => (type === 'add-voter' ? [id] : []));
-}
-
-/** What makes the voters of `before` out of those present. */
-export function changesBack(present: readonly NodeId[], before: Configuration): readonly MembershipChange[] {
-  const returning = before.voters.filter((id) => !present.includes(id));
-  const leaving = present.filter((id) => !before.voters.includes(id));
-  return [
-    ...returning.map((id): MembershipChange => ({ type: 'add-voter', id })),
-    ...leaving.map((id): MembershipChange => ({ type: 'add-learner', id })),
-  ];
-}
-
-/**
- * Why the voters may not become these just now; undefined where they may. Before it and after it a majority of all voters
- * must be there, and no fewer losses be borne than the policy asks for, or than now.
- */
-export function refusalOf(
-  voters: readonly NodeId[],
-  observations: readonly Observation[],
-  { survive }: Pick<Policy, 'survive'>,
-): string | undefined {
-  const present = observations.filter(({ voter }) => voter).map(({ id }) => id);
-  const before = strengthOf(present, observations);
-  const after = strengthOf(voters, observations);
-  if (before.survives < 0)
-    return `only ${before.majority + before.survives} of ${before.voters} voters are in reach`;
-  if (after.survives < 0)
-    return `only ${after.majority + after.survives} of ${after.voters} voters would be in reach`;
-  if (after.survives >= Math.min(survive, before.survives)) return undefined;
-  return `${after.survives} losses would be borne instead of ${before.survives}`;
 }
