@@ -1,7 +1,7 @@
 import type { Entry } from '../protocol/entry.ts';
 import type { Outcome, SwarmError } from '../protocol/errors.ts';
 import type { ClusterId, LogIndex, Millis, NodeId, Term } from '../protocol/ids.ts';
-import type { Configuration, SnapshotMeta } from '../protocol/state.ts';
+import type { Configuration, SnapshotMeta, Standing } from '../protocol/state.ts';
 import type { ReadTrust } from '../raft/effects.ts';
 import type { MembershipChange } from '../raft/membership.ts';
 
@@ -59,6 +59,8 @@ export interface PeerStatus {
   readonly aliveMs: Millis;
   /** From heartbeat to answer, smoothed; undefined before the first. */
   readonly roundTripMs: Millis | undefined;
+  /** Whether it stands for election, as it says itself; undefined before its first answer. */
+  readonly standing: Standing | undefined;
 }
 
 export interface NodeStatus {

@@ -74,6 +74,7 @@ function peersOf(core: Core, now: Millis): readonly PeerStatus[] {
       silentMs: since(contact?.beat.heardAt),
       aliveMs: since(contact?.beat.sentAt),
       roundTripMs: contact?.beat.roundTripMs,
+      standing: contact?.standing,
     };
   });
 }

@@ -18,6 +18,8 @@ export interface Observation {
   readonly lag: number;
   /** It has nearly all of the log, and follows it as it grows. True of the leader. */
   readonly keepsUp: boolean;
+  /** It leads only while nobody else can, or never: leadership does not stay with it. */
+  readonly standsBack: boolean;
   readonly roundTripMs: Millis | undefined;
   /** How long its disk usually takes for a write. */
   readonly writeMs: Millis | undefined;

@@ -59,7 +59,8 @@ export class Pilot {
   #changedAt: Millis = Number.NEGATIVE_INFINITY;
   /** How often, and when last, each node stopped voting. */
   readonly #demotions = new Map<NodeId, { readonly times: number; readonly at: Millis }>();
-  #transfers = { failures: 0, at: Number.NEGATIVE_INFINITY };
+  /** How often, and when last, this node gave leadership away for the sake of a weight, or tried to. */
+  #transfers = { times: 0, at: Number.NEGATIVE_INFINITY };
 
   constructor(senses: Senses) {
     this.#senses = senses;
@@ -114,9 +115,8 @@ export class Pilot {
     this.#isBusy = false;
     // It has as long as any other from the moment at which it is committed.
     if (done && this.#trial !== undefined) this.#trial = { ...this.#trial, began: now };
-    if (order.kind === 'transfer' && !done) {
-      this.#transfers = { failures: this.#transfers.failures + 1, at: now };
-    }
+    // One that was done counts, too: should this node lead again, leadership did not stay where it was put.
+    if (order.kind === 'transfer') this.#transfers = { times: this.#timesTransferred(now) + 1, at: now };
     // A pause begins when the change is over. What has not been committed in time may still be: the log will tell.
     if (order.kind === 'change') this.#changedAt = now;
   }
@@ -150,12 +150,19 @@ export class Pilot {
     return demoted === undefined || now - demoted.at > LONGEST_PENANCE_MS ? 0 : demoted.times;
   }
 
+  #timesTransferred(now: Millis): number {
+    const { at, times } = this.#transfers;
+    return now - at > LONGEST_PENANCE_MS ? 0 : times;
+  }
+
   #next(policy: Policy, now: Millis): Order | undefined {
     if (now - this.#changedAt < policy.coolDownMs) return undefined;
     return (policy.auto ? this.#change(policy, now) : undefined) ?? this.#place(policy, now);
   }
 
   #change(policy: Policy, now: Millis): Order | undefined {
+    // Whoever has not been heard yet would be the first to go where fewer are wanted.
+    if (this.#watch.watchedMs(now) < policy.stableMs) return undefined;
     const [step] = plan(this.#observations, policy, this.barred(policy, now)).steps;
     if (step === undefined || refusalOf(step.voters, this.#observations, policy) !== undefined)
       return undefined;
@@ -164,11 +171,12 @@ export class Pilot {
 
   /** Leadership goes to a voter that weighs clearly more, has been there for a while and holds the log. */
   #place({ coolDownMs, stableMs }: Policy, now: Millis): Order | undefined {
-    const { at, failures } = this.#transfers;
-    if (now - at < Math.min(LONGEST_PENANCE_MS, coolDownMs * 2 ** (failures - 1))) return undefined;
+    const pauseMs = Math.min(LONGEST_PENANCE_MS, coolDownMs * 2 ** (this.#timesTransferred(now) - 1));
+    if (now - this.#transfers.at < pauseMs) return undefined;
     const own = this.#observations.find(({ isLeader }) => isLeader)?.weight ?? 1;
     const [best] = this.#observations
-      .filter((one) => one.voter && !one.isLeader && isSound(one) && one.steadyMs >= stableMs)
+      .filter((one) => one.voter && !one.isLeader && !one.standsBack)
+      .filter((one) => isSound(one) && one.steadyMs >= stableMs)
       .sort((a, b) => b.weight - a.weight);
     if (best === undefined || best.weight < own * CLEARLY_HEAVIER) return undefined;
     return { kind: 'transfer', target: best.id, why: `${best.id} weighs ${best.weight}, the leader ${own}` };

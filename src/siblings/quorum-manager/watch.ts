@@ -26,7 +26,7 @@ export interface Senses {
 const FLAP_WINDOW_MS = 600_000;
 
 interface Link {
-  readonly phi: PhiAccrual;
+  phi: PhiAccrual;
   beat: number;
   /** Since when it is in reach without a break; undefined while it is not. */
   reachableSince: Millis | undefined;
@@ -34,18 +34,32 @@ interface Link {
   losses: readonly Millis[];
 }
 
-/** What one leader sees of the others, from its election on. Told the time; looks as often as there are heartbeats. */
+/**
+ * What one leader sees of the others, from its election on. Told the time; looks as often as there are heartbeats.
+ *
+ * Whoever did not look for longer than a link may be silent was not there itself (it was stopped, or its event loop was):
+ * what it has not heard says nothing of the others. So it counts anew, as if it had been elected just now.
+ */
 export class Watch {
   readonly #senses: Senses;
   readonly #links = new Map<NodeId, Link>();
+  #since: Millis | undefined;
+  #lookedAt: Millis = Number.NEGATIVE_INFINITY;
 
   constructor(senses: Senses) {
     this.#senses = senses;
   }
 
+  /** For how long it has looked without a break. */
+  watchedMs(now: Millis): Millis {
+    return now - (this.#since ?? now);
+  }
+
   /** Everybody who belongs to the swarm, as of now. */
   look(status: NodeStatus, factsOf: (id: NodeId) => Facts, now: Millis): readonly Observation[] {
     const { configuration, id: self, peers } = status;
+    if (now - this.#lookedAt > this.#senses.freshMs) this.#beginAnew(now);
+    this.#lookedAt = now;
     const everybody = members(configuration);
     for (const id of this.#links.keys()) if (!everybody.includes(id)) this.#links.delete(id);
     return everybody.map((id): Observation => {
@@ -57,9 +71,17 @@ export class Watch {
     });
   }
 
+  #beginAnew(now: Millis): void {
+    this.#since = now;
+    for (const link of this.#links.values()) {
+      link.phi = new PhiAccrual(this.#senses.heartbeatMs);
+      link.reachableSince = undefined;
+    }
+  }
+
   #see(peer: PeerStatus, now: Millis) {
     const { freshMs, heartbeatMs, maxLag } = this.#senses;
-    const { aliveMs, beat, id, lag, mode, roundTripMs, silentMs } = peer;
+    const { aliveMs, beat, id, lag, mode, roundTripMs, silentMs, standing } = peer;
     const link = this.#links.get(id) ?? newLink(heartbeatMs);
     this.#links.set(id, link);
     if (beat !== link.beat) {
@@ -74,11 +96,12 @@ export class Watch {
     return {
       reachable,
       phi,
-      silentMs,
+      silentMs: Math.min(silentMs, this.watchedMs(now)),
       steadyMs: link.reachableSince === undefined ? 0 : now - link.reachableSince,
       flaps: link.losses.length,
       lag,
       keepsUp: mode === 'replicate' && lag <= maxLag,
+      standsBack: standing !== 'eligible',
       roundTripMs,
     };
   }
@@ -99,6 +122,7 @@ function blank({ domain, transient, uptimeMs, weight, writeMs }: Facts) {
     flaps: 0,
     lag: 0,
     keepsUp: false,
+    standsBack: false,
     roundTripMs: undefined,
     ...{ domain, transient, uptimeMs, weight, writeMs },
   };

@@ -15,6 +15,7 @@ class Bridge {
   readonly orders: Order[] = [];
   readonly behind = new Set<string>();
   readonly weights = new Map<string, number>();
+  readonly standBack = new Set<string>();
   readonly silent = new Map<string, Millis>();
   onOrder: () => unknown = () => undefined;
   now: Millis = 0;
@@ -91,6 +92,7 @@ class Bridge {
       lag,
       mode: 'replicate',
       roundTripMs: 1,
+      standing: this.standBack.has(id) ? 'last-resort' : 'eligible',
     } as unknown as PeerStatus;
   }
 }
@@ -203,6 +205,45 @@ describe('the pilot', () => {
     expect(bridge.run(BEAT_MS)).toEqual([
       { kind: 'transfer', target: 'c', why: 'c weighs 1.5, the leader 1' },
     ]);
+  });
+
+  test('gives no leadership to a voter with which it would not stay', () => {
+    const bridge = new Bridge('abc', '');
+    bridge.weights.set('c', 2);
+    bridge.standBack.add('c');
+    expect(bridge.run(120_000)).toEqual([]);
+    bridge.standBack.clear();
+    expect(bridge.run(60_000).length).toBeGreaterThan(0);
+  });
+
+  test('gives leadership away less and less often when it comes back every time', () => {
+    const bridge = new Bridge('abc', '');
+    bridge.weights.set('c', 2);
+    bridge.onOrder = () => {
+      bridge.pilot.end();
+      bridge.pilot.begin();
+    };
+    const times: Millis[] = [];
+    for (let step = 0; step < 6_000; step++) if (bridge.run(BEAT_MS).length > 0) times.push(bridge.now);
+    const pauses = times.map((at, index) => Math.floor((at - (times[index - 1] ?? 0)) / 1_000));
+    expect(pauses).toEqual([30, 30, 60, 120, 240]);
+  });
+
+  test('moves nobody before a new leader has seen who is there', () => {
+    const bridge = new Bridge('abcde', '');
+    const fewer = { policy: { voters: 3, survive: 1 } };
+    expect(bridge.run(29_000, fewer)).toEqual([]);
+    expect(told(bridge.run(2_000, fewer))).toEqual(['d and e only learn']);
+  });
+
+  test("takes its own absence for nobody else's", () => {
+    const bridge = new Bridge('abc', 'd');
+    bridge.run(60_000);
+    // Stopped for longer than a voter may be silent; what was under way to it meanwhile is not from all of them.
+    bridge.now += 400_000;
+    bridge.silent.set('c', bridge.now - 400_000);
+    expect(bridge.run(299_000)).toEqual([]);
+    expect(told(bridge.run(2_000))).toEqual(['d votes in the place of c']);
   });
 
   test('asks less and less often somebody who does not take leadership', () => {
