@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SwarmError } from '../../protocol/errors.ts';
 import { SwarmClient } from '../../swarm/client.ts';
 import { type KeyPair, pendingKey, readKeyPair, settlePendingKey } from '../../swarm/security-folder.ts';
-import { createRequest, newKey } from './authority.ts';
+import { createRequest, isFor, newKey } from './authority.ts';
 import { securityRecords } from './manager.ts';
 import type { Holder } from './own-certificate.ts';
 import { writing } from './records.ts';
@@ -38,7 +38,7 @@ export async function askOthers(
     ) {
       const { cert, request: pending } = await securityRecords(swarm);
       const certificate = cert.get(memberId)?.value.certificate;
-      if (certificate !== undefined) {
+      if (certificate !== undefined && isFor(certificate, key)) {
         settlePendingKey(folder, name, { certificate, key });
         return { certificate, key };
       }

@@ -50,6 +50,11 @@ export function publicHalf(key: string): string {
   return createPublicKey(createPrivateKey(key)).export({ type: 'spki', format: 'pem' }).toString();
 }
 
+/** True when `key` is the private half of the key that the certificate is about. */
+export function isFor(certificate: string, key: string): boolean {
+  return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+}
+
 /** SHA-256 of a certificate, hexadecimal. */
 export function fingerprintOf(certificate: string | X509Certificate): string {
   const { raw } = typeof certificate === 'string' ? new X509Certificate(certificate) : certificate;

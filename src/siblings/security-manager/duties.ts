@@ -1,4 +1,4 @@
-import { createPublicKey, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { members } from '../../protocol/state.ts';
 import type { CompanionHost } from '../../swarm/companion.ts';
 import { certificatesIn } from '../../swarm/link-credentials.ts';
@@ -6,7 +6,7 @@ import { loadRoster } from '../../swarm/roster.ts';
 import { pendingKey, settlePendingKey, writeBundle } from '../../swarm/security-folder.ts';
 import type { RecordWrite } from '../../tasks/member-command.ts';
 import { actOnRecord, memberStore } from './audit-log.ts';
-import { createRequest, fingerprintOf, newKey, publicHalf } from './authority.ts';
+import { createRequest, fingerprintOf, isFor, newKey } from './authority.ts';
 import { loadAuthority, settleNextAuthority } from './authority-folder.ts';
 import { believe, type Guarded } from './guarded.ts';
 import { DEFAULT_LIFE_MS } from './own-certificate.ts';
@@ -89,11 +89,6 @@ async function adoptCertificate({ guarded }: Round): Promise<void> {
   settlePendingKey(folder, name, guarded.pair);
   guarded.server?.recheck();
   await guarded.server?.renewLinks();
-}
-
-function isFor(certificate: string, key: string): boolean {
-  const own = createPublicKey(publicHalf(key));
-  return new X509Certificate(certificate).publicKey.equals(own);
 }
 
 /** The first one to look, where the key of the authority is, tells the others which authority there is. */

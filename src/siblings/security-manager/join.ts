@@ -37,8 +37,8 @@ export async function enterFolder(options: JoinedFolderOptions): Promise<SwarmFo
   const place = standingHere(before, name);
   const key = newKey();
   const enrolled = await enrolAtAny(seeds, { join, name, key, place }).catch((error: unknown) => {
-    // Whoever is started anew by the same command has its certificate already.
-    if (isMemberHere(place) && error instanceof SwarmError && error.code === 'UNAUTHORIZED') return undefined;
+    // Whoever is started anew by the same command has its certificate already, or proves by its key who it was.
+    if (wasLetIn(place) && error instanceof SwarmError && error.code === 'UNAUTHORIZED') return undefined;
     throw error;
   });
   if (enrolled === undefined) {
@@ -67,8 +67,8 @@ interface Place {
   readonly key: string | undefined;
 }
 
-function isMemberHere({ key, memberId }: Place): boolean {
-  return key !== undefined && memberId !== undefined;
+function wasLetIn({ former, key, memberId }: Place): boolean {
+  return key !== undefined && (memberId ?? former) !== undefined;
 }
 
 function standingHere(folder: SwarmFolder, name: NodeId): Place {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Executor } from '../../../src/agents/executors/port.ts';
 import { type JoinedInstance, joinSwarm } from '../../../src/api/join-swarm.ts';
+import { nodeId } from '../../../src/protocol/ids.ts';
 import { foundAuthority } from '../../../src/siblings/security-manager/authority-folder.ts';
 import {
   createJoinToken,
@@ -11,6 +12,8 @@ import {
   type SecurityState,
   securityState,
 } from '../../../src/siblings/security-manager/manager.ts';
+import { joinedFolder } from '../../../src/swarm/joined-folder.ts';
+import { locateProject, type SwarmFolder } from '../../../src/swarm/layout.ts';
 import { type Standing, stand, until } from '../../swarm/instances.ts';
 import { HOUR_MS } from './pki.ts';
 
@@ -59,10 +62,12 @@ export async function secured(executor: Executor = onlooker): Promise<SecuredSwa
 
 /** A member with a folder of its own, as on another machine: it has no key of an authority. */
 export interface Guest {
-  /** Of its state folder. */
-  readonly dir: string;
-  come(): Promise<JoinedInstance>;
+  readonly folder: SwarmFolder;
+  /** `alone`: without the token that it was given. */
+  come(way?: 'token' | 'alone'): Promise<JoinedInstance>;
 }
+
+export const GUEST = nodeId('guest');
 
 export async function invite({ instances, office }: SecuredSwarm): Promise<Guest> {
   const dir = mkdtempSync(join(tmpdir(), 'raft-manager-guest-'));
@@ -70,9 +75,10 @@ export async function invite({ instances, office }: SecuredSwarm): Promise<Guest
   const { token } = await createJoinToken(office, HOUR_MS);
   const nodes = [...instances.values()].map(({ url }) => url);
   return {
-    dir,
-    async come() {
-      const guest = await joinSwarm({ dir, nodes, token, name: 'guest', executor: () => 'done' });
+    folder: joinedFolder(locateProject(dir, {}, dir), GUEST),
+    async come(way = 'token') {
+      const by = way === 'token' ? { token } : {};
+      const guest = await joinSwarm({ dir, nodes, ...by, name: GUEST, executor: () => 'done' });
       onTestFinished(() => guest.stop());
       return guest;
     },
