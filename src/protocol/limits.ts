@@ -318,6 +318,14 @@ export const MAX_TERM_RAISES_PER_MINUTE = 120;
 /** Messages of terms that are over, of one member in a minute: what waits in its sockets after a pause is less. */
 export const MAX_STALE_MESSAGES_PER_MINUTE = 20_000;
 
+/**
+ * How long certificates of members last: replaced with a third of it left, so a month is there to notice that nobody signs.
+ * A day is the least that leaves time to look; who is away for a year has to join anew.
+ */
+export const DEFAULT_CERTIFICATE_DAYS = 90;
+export const MIN_CERTIFICATE_DAYS = 1;
+export const MAX_CERTIFICATE_DAYS = 365;
+
 /** A ping on every link; three without an answer and the link is dead, though TCP would wait for minutes. */
 export const KEEP_ALIVE_INTERVAL_MS = 10_000;
 

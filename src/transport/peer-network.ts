@@ -39,8 +39,8 @@ export interface PeerNetwork {
   accept(link: Greeted): void;
   /** Trust has changed: links to those who are not trusted any more are cut. */
   recheck(): void;
-  /** Opens every link anew with the certificate of now, one after the other, without a gap. */
-  renewLinks(): Promise<void>;
+  /** Opens every link, or those to `peers`, anew with the certificates of now, one after the other, without a gap. */
+  renewLinks(peers?: readonly string[]): Promise<void>;
   /** The links that this node has dialled, as far as they are up. */
   dialled(): readonly (readonly [NodeId, Dialled])[];
 }
@@ -182,8 +182,10 @@ function outboundOf(
     recheck() {
       for (const { outbound } of pairs.values()) outbound.recheck();
     },
-    async renewLinks() {
-      for (const { outbound } of [...pairs.values()]) await outbound.renew();
+    async renewLinks(peers) {
+      for (const [peer, { outbound }] of [...pairs]) {
+        if (peers === undefined || peers.includes(peer)) await outbound.renew();
+      }
     },
     dialled: () =>
       [...pairs].flatMap(([peer, { outbound }]) => (outbound.link ? [[peer, outbound.link] as const] : [])),

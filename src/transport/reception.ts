@@ -125,7 +125,8 @@ export function createReception(options: ReceptionOptions): Reception {
       strangers.delete(socket);
       if (!outcome.ok) return noteRefusal(outcome.error, remoteAddress);
       doorstep.greeted({ remoteAddress, remotePort });
-      guests.enter(socket, claimOf(outcome.value.hello, kind, shown), shown.cipher);
+      // A newcomer's token is used up by what it asks for: judged again, it would be put out before it has the answer.
+      if (role !== 'newcomer') guests.enter(socket, claimOf(outcome.value.hello, kind, shown), shown.cipher);
       if (kind === 'peer') network.accept(outcome.value);
       else admitClient(outcome.value, role, remoteAddress);
     });

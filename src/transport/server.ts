@@ -66,8 +66,8 @@ export interface TransportServer {
   levelOf(peer: NodeId): number | undefined;
   /** What is shown, or who is believed, has changed. Links to those who are not believed any more are cut. */
   recheck(): void;
-  /** Opens the links to all peers anew, one after the other and without a gap: the certificate is another one. */
-  renewLinks(): Promise<void>;
+  /** Opens the links to all peers, or to these, anew, one after the other and without a gap: some certificate is another one. */
+  renewLinks(peers?: readonly string[]): Promise<void>;
   links(): readonly LinkReport[];
   /** Closes every link with a reason and frees the port. */
   close(): Promise<void>;
@@ -134,7 +134,7 @@ export async function openTransportServer(options: TransportServerOptions): Prom
       reception.recheck();
       network.recheck();
     },
-    renewLinks: () => network.renewLinks(),
+    renewLinks: (peers) => network.renewLinks(peers),
     links: () => [...network.dialled().map(reportOf), ...reception.links()],
     async close() {
       const portFree = new Promise((resolve) => http.close(resolve));

@@ -1,8 +1,14 @@
 import { Command, Option } from 'commander';
 import {
+  DEFAULT_CERTIFICATE_DAYS,
+  MAX_CERTIFICATE_DAYS,
+  MIN_CERTIFICATE_DAYS,
+} from '../../protocol/limits.ts';
+import {
   collect,
   dirOption,
   jsonOption,
+  parseInteger,
   parseTime,
   parseTimeOrOff,
   type ReachOptions,
@@ -39,6 +45,7 @@ Examples:
 function initCommand(): Command {
   return new Command('init')
     .description('make the authority of this swarm; its instances speak TLS from their next start on')
+    .addOption(daysOption().default(DEFAULT_CERTIFICATE_DAYS))
     .addOption(jsonOption())
     .addOption(dirOption())
     .action(async (options: InitOptions) => {
@@ -110,11 +117,18 @@ function trustCommands(): readonly Command[] {
       .addOption(
         new Option('--without <id>', 'do not wait for this member; it has to join anew').argParser(collect),
       )
+      .addOption(daysOption())
       .action(async (options: RotateOptions) => {
         const { rotateAuthority } = await import('../security/change-trust.ts');
         await rotateAuthority(options);
       }),
   ];
+}
+
+function daysOption(): Option {
+  return new Option('--certificate-days <n>', 'how long certificates of members last').argParser(
+    parseInteger(MIN_CERTIFICATE_DAYS, MAX_CERTIFICATE_DAYS),
+  );
 }
 
 function reach(command: Command): Command {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SwarmError } from '../../protocol/errors.ts';
+import { DAY_MS } from '../../siblings/security-manager/certificate-life.ts';
 import {
   beginRotation,
   revoke,
@@ -18,6 +19,7 @@ export interface RevokeOptions extends ReachOptions {
 
 export interface RotateOptions extends ReachOptions {
   readonly without?: readonly string[];
+  readonly certificateDays?: number;
 }
 
 const LOOK_AGAIN_MS = 100;
@@ -39,8 +41,9 @@ export async function revokeAccess(who: string, options: RevokeOptions): Promise
 /** Replaces the authority, and every certificate after it, while the swarm works. Waits until that is done. */
 export async function rotateAuthority(options: RotateOptions): Promise<void> {
   const folder = await reachableFolder(options);
-  const { without = [] } = options;
-  await withSwarm(options, (swarm) => beginRotation({ by: OPERATOR, swarm, folder }, without));
+  const { certificateDays, without = [] } = options;
+  const life = certificateDays === undefined ? {} : { lifeMs: certificateDays * DAY_MS };
+  await withSwarm(options, (swarm) => beginRotation({ by: OPERATOR, swarm, folder }, { without, ...life }));
   let said = '';
   for (const deadline = performance.now() + options.timeout; ; await delay(LOOK_AGAIN_MS)) {
     const state = await withSwarm(options, (swarm) => securityState({ swarm, folder }));

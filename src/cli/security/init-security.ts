@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { SwarmError } from '../../protocol/errors.ts';
 import { fingerprintOf } from '../../siblings/security-manager/authority.ts';
 import { foundAuthority } from '../../siblings/security-manager/authority-folder.ts';
+import { DAY_MS } from '../../siblings/security-manager/certificate-life.ts';
 import { hasLiveNode } from '../../swarm/discovery.ts';
 import { locateProject, prepareStateFolder, swarmFolder } from '../../swarm/layout.ts';
 import { loadRoster } from '../../swarm/roster.ts';
@@ -10,11 +11,12 @@ import type { PlaceOptions } from '../options.ts';
 import { printJson, printLine } from '../reach.ts';
 
 export interface InitOptions extends PlaceOptions {
+  readonly certificateDays: number;
   readonly json?: true;
 }
 
 /** Makes the authority of this project's swarm, before its first start or between two starts. */
-export async function initSecurity({ dir, json }: InitOptions): Promise<void> {
+export async function initSecurity({ certificateDays, dir, json }: InitOptions): Promise<void> {
   const project = locateProject(dir, process.env, process.cwd());
   const standing = swarmFolder(project.named ?? project.standing);
   const isFounded = existsSync(standing.roster);
@@ -41,7 +43,7 @@ export async function initSecurity({ dir, json }: InitOptions): Promise<void> {
       `${folder.security} has an authority already; "raft-manager security rotate" replaces it`,
     );
   }
-  const authority = await foundAuthority(folder, new Date());
+  const authority = await foundAuthority(folder, new Date(), certificateDays * DAY_MS);
   const fingerprint = fingerprintOf(authority.certificate);
   if (json) return printJson({ fingerprint, folder: folder.security });
   printLine(`authority ${fingerprint}`);

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../siblings/security-manager/certificate-life.ts';
 import type { LinksAnswer } from '../../siblings/security-manager/desk.ts';
 import { type SecurityState, securityState } from '../../siblings/security-manager/manager.ts';
 import { takeCensus } from '../../swarm/census.ts';
@@ -34,7 +35,7 @@ export async function showSecurity(options: ReachOptions): Promise<void> {
   const state = await withSwarm(options, (swarm) => securityState({ swarm, folder }));
   const nodes = await linksOf(folder);
   if (options.json) return printJson({ ...state, nodes });
-  const { authorities, clients, joinTokens, rotation, secured, warnings } = state;
+  const { authorities, certificateLifeMs, clients, joinTokens, rotation, secured, warnings } = state;
   printLine(
     secured
       ? 'TLS 1.3, certificates of members'
@@ -43,6 +44,8 @@ export async function showSecurity(options: ReachOptions): Promise<void> {
   for (const { fingerprint, expiresAt, signs } of authorities) {
     printLine(`authority ${fingerprint} until ${expiresAt.slice(0, 10)}${signs ? ', signs' : ''}`);
   }
+  if (certificateLifeMs !== null)
+    printLine(`certificates of members last ${certificateLifeMs / DAY_MS} days`);
   if (rotation !== null)
     printLine(`rotation: ${rotation.phase}, waiting for ${rotation.waitingFor.join(', ') || 'nobody'}`);
   const rows = state.certificates.map((one) => ({ ...one, cipher: cipherOf(one.id, nodes) }));

@@ -1,19 +1,23 @@
 import { createPrivateKey } from 'node:crypto';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Millis } from '../../protocol/ids.ts';
 import { writeWhole } from '../../swarm/files.ts';
 import type { SwarmFolder } from '../../swarm/layout.ts';
 import { certificatesIn } from '../../swarm/link-credentials.ts';
 import { readBundle, readIfThere, readPrivate, writeBundle } from '../../swarm/security-folder.ts';
 import { type Authority, createAuthority, fingerprintOf } from './authority.ts';
+import { keepCertificateLife } from './certificate-life.ts';
 
 /**
- * Makes the first authority of a swarm. Its key stays in this folder: nobody can let anybody in without it.
+ * Makes the first authority of a swarm. Its key stays in this folder: nobody can let anybody in without it. `lifeMs`: how
+ * long certificates of members are to last; default `DEFAULT_CERTIFICATE_DAYS`.
  */
-export async function foundAuthority(folder: SwarmFolder, now: Date): Promise<Authority> {
+export async function foundAuthority(folder: SwarmFolder, now: Date, lifeMs?: Millis): Promise<Authority> {
   const authority = await createAuthority(now);
   writeWhole(keyPath(folder), authority.key, 0o600);
   writeBundle(folder, authority.certificate);
+  if (lifeMs !== undefined) keepCertificateLife(folder, lifeMs);
   return authority;
 }
 

@@ -30,7 +30,7 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 
 /** An authority outlives what it has signed; `rotate` replaces it long before. */
 const AUTHORITY_LIFE_MS = 10 * 365 * 24 * 60 * 60 * 1000;
-/** Clocks of two machines differ. */
+/** Clocks of two machines differ: certificates begin so long before they are made. */
 const CLOCK_SKEW_MS = 5 * 60 * 1000;
 
 /** Takes as long to load as a command to start, and only whoever signs needs it. */
@@ -48,6 +48,12 @@ export function newKey(): string {
 /** PEM of the public half. */
 export function publicHalf(key: string): string {
   return createPublicKey(createPrivateKey(key)).export({ type: 'spki', format: 'pem' }).toString();
+}
+
+/** When a certificate was made, and when it ends, in milliseconds. */
+export function lifeOf(certificate: string): { readonly from: number; readonly until: number } {
+  const { validFrom, validTo } = new X509Certificate(certificate);
+  return { from: Date.parse(validFrom) + CLOCK_SKEW_MS, until: Date.parse(validTo) };
 }
 
 /** True when `key` is the private half of the key that the certificate is about. */

@@ -8,6 +8,7 @@ import {
   createJoinToken,
   type NewClient,
   type NewToken,
+  type RotationWish,
   revoke,
   type SecurityState,
   securityState,
@@ -29,7 +30,7 @@ export interface SecurityManager {
   /** A member by its id, or `client/NAME`, from now on. @throws SwarmError UNKNOWN_MEMBER */
   revoke(who: string, why: string): Promise<void>;
   /** Begins to replace all keys; `status().rotation` says how far that is. @throws SwarmError UNAUTHORIZED */
-  rotate(without?: readonly string[]): Promise<void>;
+  rotate(wish?: RotationWish): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -46,7 +47,7 @@ export function securityManager({ dir }: SecurityManagerOptions = {}): SecurityM
     joinToken: (lifeMs = HOUR_MS) => createJoinToken(office, lifeMs),
     clientToken: (client) => createClient(office, client),
     revoke: (who, why) => revoke(office, who, why),
-    rotate: (without = []) => beginRotation(office, without),
+    rotate: (wish) => beginRotation(office, wish),
     close: () => swarm.close(),
   };
 }

@@ -5,11 +5,12 @@ import { certificatesIn } from '../../swarm/link-credentials.ts';
 import { loadRoster } from '../../swarm/roster.ts';
 import { pendingKey, settlePendingKey, writeBundle } from '../../swarm/security-folder.ts';
 import type { RecordWrite } from '../../tasks/member-command.ts';
+import type { LinkReport } from '../../transport/port.ts';
 import { actOnRecord, memberStore } from './audit-log.ts';
-import { createRequest, fingerprintOf, isFor, newKey } from './authority.ts';
+import { createRequest, fingerprintOf, isFor, lifeOf, newKey } from './authority.ts';
 import { loadAuthority, settleNextAuthority } from './authority-folder.ts';
+import { certificateLife, keepCertificateLife } from './certificate-life.ts';
 import { believe, type Guarded } from './guarded.ts';
-import { DEFAULT_LIFE_MS } from './own-certificate.ts';
 import { type CaRecord, ONLY, type SecurityRecords, writing } from './records.ts';
 import { proveWith, signRequest, whyNotTo } from './signing.ts';
 
@@ -31,6 +32,7 @@ export async function carryOutDuties(round: Round): Promise<void> {
   const { guarded, host } = round;
   await adoptBundle(guarded);
   await adoptCertificate(round);
+  await freshenLinks(round);
   const writes = [
     ...foundCa(round),
     ...announceCertificate(guarded),
@@ -57,9 +59,8 @@ export function nextDutyAt({ pair, records }: Guarded, now: number): number | un
 
 /** When a certificate is to be replaced. */
 export function renewalOf(certificate: string): number {
-  const { validFrom, validTo } = new X509Certificate(certificate);
-  const end = Date.parse(validTo);
-  return end - (end - Date.parse(validFrom)) * RENEW_AT;
+  const { from, until } = lifeOf(certificate);
+  return until - (until - from) * RENEW_AT;
 }
 
 async function propose(host: CompanionHost, writes: readonly RecordWrite[]): Promise<void> {
@@ -91,6 +92,21 @@ async function adoptCertificate({ guarded }: Round): Promise<void> {
   await guarded.server?.renewLinks();
 }
 
+/**
+ * A link that was dialled shows for ever what the other end had then: it is opened anew when that has another certificate,
+ * and not cut when the one of then is over.
+ */
+async function freshenLinks({ guarded: { records, server } }: Round): Promise<void> {
+  const isOld = ({ peer, direction, certificate }: LinkReport): boolean => {
+    const shows = records.trust.get(peer)?.value.shows;
+    return direction === 'out' && shows !== undefined && certificate !== shows;
+  };
+  const old = (server?.links() ?? []).filter(isOld).map(({ peer }) => peer);
+  if (old.length > 0) await server?.renewLinks(old);
+  // Time goes on, and certificates end though nothing else has changed.
+  server?.recheck();
+}
+
 /** The first one to look, where the key of the authority is, tells the others which authority there is. */
 function foundCa({ guarded: { bundle, folder, records } }: Round): readonly RecordWrite[] {
   if (records.ca.has(ONLY)) return [];
@@ -101,7 +117,7 @@ function foundCa({ guarded: { bundle, folder, records } }: Round): readonly Reco
     phase: 'steady',
     trusted,
     signing: fingerprintOf(authority.certificate),
-    lifeMs: DEFAULT_LIFE_MS,
+    lifeMs: certificateLife(folder),
     without: [],
   };
   return [writing('ca', ONLY, ca, 0)];
@@ -237,10 +253,11 @@ function phaseAfter(ca: CaRecord, records: SecurityRecords, all: readonly string
   return { ...ca, phase: 'steady', trusted, without: [] };
 }
 
-/** The key of an authority that nobody trusts any more is removed. */
+/** The key of an authority that nobody trusts any more is removed; what the swarm has agreed on holds here from the start. */
 function tidyAuthority({ folder, records }: Guarded): void {
   const ca = caOf(records);
   if (ca?.phase !== 'steady' || loadAuthority(folder, ca.signing) === undefined) return;
+  keepCertificateLife(folder, ca.lifeMs);
   settleNextAuthority(folder, ca.signing);
 }
 

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { certificatesIn } from '../../swarm/link-credentials.ts';
+import { lifeOf } from './authority.ts';
 import { renewalOf } from './duties.ts';
 import type { Guarded } from './guarded.ts';
 
@@ -9,8 +10,8 @@ const AUTHORITY_NOTICE_MS = 180 * 24 * 60 * 60 * 1000;
 
 /** When a certificate that was not replaced is worth a warning. */
 export function warningAt(certificate: string): number {
-  const end = Date.parse(new X509Certificate(certificate).validTo);
-  return end - (end - renewalOf(certificate)) * (OVERDUE * 3);
+  const { until } = lifeOf(certificate);
+  return until - (until - renewalOf(certificate)) * (OVERDUE * 3);
 }
 
 /** What the operator of an instance is told about the time that its certificates have left. */

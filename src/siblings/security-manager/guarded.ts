@@ -8,7 +8,8 @@ import { NAMESPACE, readRecords, type SecurityRecords } from './records.ts';
 /** As much of the transport's server as follows what is trusted. */
 export interface SecuredServer {
   recheck(): void;
-  renewLinks(): Promise<void>;
+  /** Of all peers, or of these. */
+  renewLinks(peers?: readonly string[]): Promise<void>;
   links(): readonly LinkReport[];
 }
 

@@ -12,6 +12,7 @@ import { noteOperatorAction } from './audit-log.ts';
 import type { AuditEvent } from './audit-record.ts';
 import { fingerprintOf } from './authority.ts';
 import { hasAuthority, loadAuthority, prepareNextAuthority } from './authority-folder.ts';
+import { DAY_MS } from './certificate-life.ts';
 import { notYetTrusting, waitingFor } from './duties.ts';
 import { warningAt } from './expiry.ts';
 import {
@@ -132,14 +133,21 @@ export async function revoke(office: Office, who: string, why: string): Promise<
   );
 }
 
+export interface RotationWish {
+  /** Members that are not waited for, and have to join anew afterwards. Default: none. */
+  readonly without?: readonly string[];
+  /** How long certificates last from now on. Default: as before. */
+  readonly lifeMs?: Millis;
+}
+
 /**
- * Begins to replace the authority; the instances do the rest. Goes on with a rotation that is under way. `without`:
- * members that are not waited for, and have to join anew afterwards.
+ * Begins to replace the authority; the instances do the rest. Goes on with a rotation that is under way.
  *
  * @throws SwarmError UNAUTHORIZED where the key of the authority is not.
  */
-export async function beginRotation(office: Office, without: readonly string[]): Promise<void> {
+export async function beginRotation(office: Office, wish: RotationWish = {}): Promise<void> {
   const { folder, swarm } = office;
+  const { without = [] } = wish;
   checkSecured(folder);
   if (!hasAuthority(folder)) {
     throw new SwarmError(
@@ -151,6 +159,8 @@ export async function beginRotation(office: Office, without: readonly string[]):
   if (found === undefined)
     throw new SwarmError('NOT_READY', 'no instance beside the key of the authority has come up yet');
   const { value: ca, version } = found;
+  const { lifeMs = ca.lifeMs } = wish;
+  const lifeWords = lifeMs === ca.lifeMs ? '' : `; certificates last ${lifeMs / DAY_MS} days`;
   if (ca.phase === 'steady') {
     const next = await prepareNextAuthority(folder, new Date());
     const changed: CaRecord = {
@@ -158,8 +168,9 @@ export async function beginRotation(office: Office, without: readonly string[]):
       phase: 'overlap',
       trusted: [...ca.trusted, next.certificate],
       without: [...without],
+      lifeMs,
     };
-    const detail = `${fingerprintOf(next.certificate)} follows ${ca.signing}${withoutWords(without)}`;
+    const detail = `${fingerprintOf(next.certificate)} follows ${ca.signing}${lifeWords}${withoutWords(without)}`;
     return act(
       office,
       { subject: 'authority', kind: 'rotation', detail },
@@ -167,12 +178,12 @@ export async function beginRotation(office: Office, without: readonly string[]):
     );
   }
   const all = [...new Set([...ca.without, ...without])];
-  if (all.length === ca.without.length) return;
-  const detail = `goes on${withoutWords(all)}`;
+  if (all.length === ca.without.length && lifeMs === ca.lifeMs) return;
+  const detail = `goes on${lifeWords}${withoutWords(all)}`;
   await act(
     office,
     { subject: 'authority', kind: 'rotation', detail },
-    writing('ca', ONLY, { ...ca, without: all }, version),
+    writing('ca', ONLY, { ...ca, without: all, lifeMs }, version),
   );
 }
 
@@ -200,6 +211,8 @@ export interface SecurityState {
     readonly expiresAt: string;
     readonly signs: boolean;
   }[];
+  /** How long certificates of members last; null while no log says so. */
+  readonly certificateLifeMs: number | null;
   /** The key of the authority that signs is on this machine. */
   readonly hasKey: boolean;
   readonly rotation: RotationState | null;
@@ -232,6 +245,7 @@ export async function securityState({
       const fingerprint = fingerprintOf(one);
       return { fingerprint, expiresAt: isoOf(one.validTo), signs: fingerprint === ca?.signing };
     }),
+    certificateLifeMs: ca?.lifeMs ?? null,
     hasKey: secured && loadAuthority(folder, ca?.signing) !== undefined,
     rotation: ca === undefined ? null : rotationOf(ca, records, ids),
     certificates,

@@ -12,8 +12,9 @@ import {
   writeKeyPair,
 } from '../../swarm/security-folder.ts';
 import { certifiedIdentity } from '../../transport/client-credentials.ts';
-import { type Authority, issue, newKey, publicHalf } from './authority.ts';
+import { issue, newKey, publicHalf } from './authority.ts';
 import { hasAuthority, loadAuthority } from './authority-folder.ts';
+import { certificateLife } from './certificate-life.ts';
 
 /** Of an instance in its folder. */
 export interface Holder {
@@ -21,9 +22,6 @@ export interface Holder {
   readonly name: NodeId;
   readonly memberId: NodeId;
 }
-
-/** Certificates of members last so long, unless the swarm says otherwise. */
-export const DEFAULT_LIFE_MS = 90 * 24 * 60 * 60 * 1000;
 
 /**
  * The certificate with which an instance comes up: the one that it has, or where the key of the authority is on this
@@ -33,8 +31,9 @@ export async function certificateAtStart(holder: Holder, now: Date): Promise<Key
   const { folder, name, memberId } = holder;
   const pair = readKeyPair(folder, name);
   if (pair !== undefined && whyUnfit(pair, holder, now) === undefined) return pair;
-  const authority = authorityNear(folder);
-  if (authority === undefined) return undefined;
+  const place = authorityNear(folder);
+  const authority = place === undefined ? undefined : loadAuthority(place);
+  if (place === undefined || authority === undefined) return undefined;
   const key = newKey();
   const { clusterId } = loadRoster(folder);
   const certificate = await issue({
@@ -42,7 +41,7 @@ export async function certificateAtStart(holder: Holder, now: Date): Promise<Key
     identity: { clusterId, kind: 'member', name: memberId },
     publicKey: publicHalf(key),
     from: now,
-    until: new Date(now.getTime() + DEFAULT_LIFE_MS),
+    until: new Date(now.getTime() + certificateLife(place)),
   });
   const made = { certificate, key };
   writeKeyPair(folder, name, made);
@@ -64,10 +63,9 @@ export function cannotProve({ folder, memberId }: Holder): SwarmError {
   return new SwarmError('UNAUTHORIZED', message);
 }
 
-/** Of this folder, or of the swarm on this machine that it belongs to. */
-function authorityNear(folder: SwarmFolder): Authority | undefined {
+/** This folder, or that of the swarm on this machine that it belongs to. */
+function authorityNear(folder: SwarmFolder): SwarmFolder | undefined {
   const { beside } = loadRoster(folder);
   const places = [folder, ...(beside === undefined ? [] : [swarmFolder(beside)])];
-  const place = places.find(hasAuthority);
-  return place === undefined ? undefined : loadAuthority(place);
+  return places.find(hasAuthority);
 }

@@ -47,7 +47,7 @@ test('a rotation waits for a member that is down, and finishes by itself when th
   const before = await swarm.state();
   const led = await leadership(swarm);
 
-  await beginRotation(swarm.office, []);
+  await beginRotation(swarm.office);
   const held = await swarm.untilState(({ rotation }) => rotation?.waitingFor.join() === first.id);
   expect(held.rotation?.phase).toBe('overlap');
   // Nothing is broken meanwhile: the one that signs is the old one, and whoever comes is let in by it.
@@ -71,7 +71,7 @@ test('the same of one that goes when it knows the new authority, and has no cert
   const guest = await invite(swarm);
   const first = await guest.come();
   await first.stop();
-  await beginRotation(swarm.office, []);
+  await beginRotation(swarm.office);
   await swarm.untilState(({ rotation }) => rotation?.waitingFor.join() === first.id);
   // Whoever has the keys takes each step: without them all stay where they are.
   const keys = ['ca', 'ca-next'].map((name) => join(swarm.folder.security, name));
@@ -97,7 +97,7 @@ test('one that was taken out of the swarm holds nothing up', async () => {
   const guest = await invite(swarm);
   const first = await guest.come();
   await first.stop();
-  await beginRotation(swarm.office, []);
+  await beginRotation(swarm.office);
   await swarm.untilState(({ rotation }) => rotation?.waitingFor.join() === first.id);
   const leader = await atLeader(swarm);
   await leader.changeMembership([{ type: 'remove', id: first.id as NodeId }]);
@@ -108,7 +108,7 @@ test('one that was taken out of the swarm holds nothing up', async () => {
 test('its beginning and its end are in the audit log', async () => {
   const swarm = await secured();
   const [old] = fingerprints(await swarm.state());
-  await beginRotation(swarm.office, []);
+  await beginRotation(swarm.office);
   const [now] = fingerprints(await swarm.untilState(({ rotation }) => rotation === null));
   expect(await rotations(swarm)).toMatchObject([
     { by: 'the test', subject: 'authority', detail: `${now} follows ${old}` },

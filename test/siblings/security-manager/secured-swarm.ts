@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Executor } from '../../../src/agents/executors/port.ts';
 import { type JoinedInstance, joinSwarm } from '../../../src/api/join-swarm.ts';
-import { nodeId } from '../../../src/protocol/ids.ts';
+import { type Millis, nodeId } from '../../../src/protocol/ids.ts';
 import { foundAuthority } from '../../../src/siblings/security-manager/authority-folder.ts';
 import {
   createJoinToken,
@@ -24,6 +24,11 @@ export interface SecuredSwarm extends Standing {
   untilState(isSo: (state: SecurityState) => boolean): Promise<SecurityState>;
 }
 
+interface Securing {
+  readonly executor?: Executor;
+  readonly lifeMs?: Millis;
+}
+
 /** Leaves all work to whoever joins. */
 const onlooker: Executor = {
   name: 'onlooker',
@@ -31,11 +36,12 @@ const onlooker: Executor = {
   execute: () => Promise.reject(new Error('others work here')),
 };
 
-export async function secured(executor: Executor = onlooker): Promise<SecuredSwarm> {
+/** `lifeMs`: of its certificates. */
+export async function secured({ executor = onlooker, lifeMs }: Securing = {}): Promise<SecuredSwarm> {
   const standing = await stand({
     instances: 3,
     executor,
-    secure: (folder) => foundAuthority(folder, new Date()),
+    secure: (folder) => foundAuthority(folder, new Date(), lifeMs),
   });
   const office = { by: 'the test', swarm: standing.client, folder: standing.folder };
   const state = (): Promise<SecurityState> => securityState(office);
