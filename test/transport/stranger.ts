@@ -28,8 +28,14 @@ export async function dialAs(
 }
 
 /** Dials with a proper hello and waits for the answer. */
-export async function greetAs(url: string, kind: LinkKind, identity: Identity): Promise<Stranger> {
-  const stranger = await dialAs(url, kind === 'peer' ? '/raft' : '/client', encodeHello(identity, kind));
+export async function greetAs(
+  url: string,
+  kind: LinkKind,
+  identity: Identity,
+  options: ClientOptions = {},
+): Promise<Stranger> {
+  const path = kind === 'peer' ? '/raft' : '/client';
+  const stranger = await dialAs(url, path, encodeHello(identity, kind), options);
   await stranger.frames.until((frames) => frames.length > 0);
   return stranger;
 }
@@ -39,9 +45,11 @@ export async function greetNumbered(
   url: string,
   kind: LinkKind,
   identity: Identity,
+  options: ClientOptions = {},
 ): Promise<Stranger & { readonly sequences: Sequences }> {
   const path = kind === 'peer' ? '/raft' : '/client';
-  const stranger = await dialAs(url, path, encodeHello(identity, kind, 'drawn-by-the-dialler'));
+  const said = encodeHello(identity, kind, 'drawn-by-the-dialler');
+  const stranger = await dialAs(url, path, said, options);
   await stranger.frames.until((frames) => frames.length > 0);
   const [answer] = stranger.frames.items;
   const hello = decodeHello(answer ?? Buffer.of());
