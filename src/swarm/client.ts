@@ -50,8 +50,8 @@ export interface ClientOptions {
   readonly only?: string;
   /** Talks to whoever is there alone. */
   readonly url?: string;
-  /** Between two attempts at a link; default 50. */
-  readonly redialPauseMs?: Millis;
+  /** Gives up where nobody answers at the first attempt; default: tries again as long as there is time. */
+  readonly dials?: 'once';
   /** An instance of this folder that is not to be asked: it wants to know something of the others. */
   readonly except?: string;
   /** Watches the log from the first link on; after a lost link it goes on with the next. */
@@ -244,7 +244,7 @@ export class SwarmClient implements Swarm {
   }
 
   async #dial(deadline: number): Promise<ClientLink> {
-    const { folder, only, url: there, except } = this.#options;
+    const { dials, folder, only, url: there, except } = this.#options;
     const { nodes, seeds = [], clusterId, host = '' } = loadRoster(folder);
     const credentials = { clusterId: clusterId as ClusterId, token: loadToken(folder), from: host };
     let lastWords = '';
@@ -267,7 +267,8 @@ export class SwarmClient implements Swarm {
         if (typeof outcome !== 'string') return outcome;
         lastWords = ` (${outcome})`;
       }
-      await delay(this.#options.redialPauseMs ?? REDIAL_PAUSE_MS);
+      if (dials === 'once') break;
+      await delay(REDIAL_PAUSE_MS);
     } while (performance.now() < deadline && !this.#closed);
     const message = `no node of the swarm in ${folder.root} answers${lastWords}; start it with "raft-manager up"`;
     throw new SwarmError('NOT_RUNNING', message);

@@ -36,6 +36,9 @@ interface ComparisonOptions {
 /** What one of them does not take is not offered again at once. */
 const PAUSE_MS: Millis = 60_000;
 
+/** To one who is away, at once. */
+const MAX_CALLS = 4;
+
 type Finish = (isEqual: boolean) => void;
 
 /**
@@ -44,7 +47,10 @@ type Finish = (isEqual: boolean) => void;
  */
 export class Comparison {
   readonly #options: ComparisonOptions;
-  readonly #underWay = new Set<NodeId>();
+  /** Questions without an answer yet. */
+  readonly #calls = new Map<NodeId, number>();
+  /** With whom documents are being exchanged. */
+  readonly #exchanging = new Set<NodeId>();
   /** With whom documents are not exchanged until then: one side has too much, or no room. */
   readonly #pausedUntil = new Map<NodeId, Millis>();
 
@@ -54,29 +60,42 @@ export class Comparison {
 
   /** `finish` hears whether they were equal; not when it failed. */
   with(id: NodeId, finish: Finish): void {
-    if (this.#underWay.has(id)) return;
-    this.#underWay.add(id);
-    const { clock, library, peers, presence, self } = this.#options;
+    const calls = this.#calls.get(id) ?? 0;
+    // Whoever is away is called again beside the calls that are under way: each may be lost, or stuck on its way.
+    if (this.#exchanging.has(id) || calls >= (this.#options.peers.isAway(id) ? MAX_CALLS : 1)) return;
+    this.#calls.set(id, calls + 1);
+    const { library, peers, presence, self } = this.#options;
     const root = library.root;
     peers.ask(id, { kind: 'pull', from: self, root, presence: [...presence.all] }, (outcome) => {
+      this.#countOff(id);
       const pulled = this.#read(outcome, parsePulled);
-      if (pulled === undefined) return void this.#underWay.delete(id);
+      if (pulled === undefined) return;
       presence.hear(pulled.presence);
       if (pulled.entries === undefined) {
         // Only what is the same since the question was asked.
         if (root === library.root) this.noteEqual(id);
-        this.#underWay.delete(id);
         return finish(true);
       }
-      const { gives, wants } = this.#differences(id, pulled.entries);
-      if ((this.#pausedUntil.get(id) ?? 0) > clock.now()) return void this.#underWay.delete(id);
-      this.#fetch(id, wants, () =>
-        this.#give(id, gives, () => {
-          this.#underWay.delete(id);
-          finish(false);
-        }),
-      );
+      this.#exchange(id, pulled.entries, finish);
     });
+  }
+
+  #countOff(id: NodeId): void {
+    const left = (this.#calls.get(id) ?? 1) - 1;
+    if (left === 0) this.#calls.delete(id);
+    else this.#calls.set(id, left);
+  }
+
+  #exchange(id: NodeId, entries: NonNullable<Pulled['entries']>, finish: Finish): void {
+    const { gives, wants } = this.#differences(id, entries);
+    if (this.#exchanging.has(id) || (this.#pausedUntil.get(id) ?? 0) > this.#options.clock.now()) return;
+    this.#exchanging.add(id);
+    this.#fetch(id, wants, () =>
+      this.#give(id, gives, () => {
+        this.#exchanging.delete(id);
+        finish(false);
+      }),
+    );
   }
 
   /** The answer to one who asks. */
@@ -147,7 +166,7 @@ export class Comparison {
     const { peers, self, takeIn } = this.#options;
     peers.ask(id, { kind: 'fetch', from: self, wants: [...wants] }, (outcome) => {
       const fetched = this.#read(outcome, parseFetched);
-      if (fetched === undefined || fetched.updates.length === 0) return void this.#underWay.delete(id);
+      if (fetched === undefined || fetched.updates.length === 0) return void this.#exchanging.delete(id);
       takeIn(fetched.updates, id, (failure) => this.#pauseFor(id, failure));
       this.#fetch(id, wants.slice(fetched.updates.length), next);
     });
@@ -160,7 +179,7 @@ export class Comparison {
     peers.ask(id, { kind: 'push', from: self, updates }, (outcome) => {
       if (outcome.ok) return this.#give(id, left, next);
       if (outcome.error.code === 'LIMIT_EXCEEDED') this.#pauseFor(id, outcome.error);
-      this.#underWay.delete(id);
+      this.#exchanging.delete(id);
     });
   }
 

@@ -1,5 +1,4 @@
 import { encodeStateVector } from 'yjs';
-import type { Clock } from '../../node/port.ts';
 import { NO_DATA } from '../../protocol/entry.ts';
 import type { SwarmError } from '../../protocol/errors.ts';
 import type { Millis, NodeId } from '../../protocol/ids.ts';
@@ -15,9 +14,6 @@ import { Stability } from './stability.ts';
 export interface GossipOptions extends PeersOptions {
   readonly library: Library;
   readonly presence: Presence;
-  readonly clock: Clock;
-  /** From 0 to 1. */
-  random(): number;
   /** Takes in what came from another instance. `done` when it is on the disk. */
   takeIn(updates: readonly NamedUpdate[], done: (failure: SwarmError | undefined) => void): void;
   /** False while something outside the documents would bring one back that was cleared. */
@@ -28,8 +24,6 @@ export interface GossipOptions extends PeersOptions {
 /** Between two comparisons with somebody, while there is something to tell and while there is not. */
 const COMPARE_EVERY_MS: Millis = 400;
 const COMPARE_EVERY_QUIET_MS: Millis = 1_000;
-/** How often it is looked who is to be tried again. */
-const TICK_MS: Millis = 100;
 
 /**
  * What was cleared everywhere is forgotten after this: longer than any request lives, so that nothing is under way any
@@ -59,7 +53,7 @@ export class Gossip {
 
   constructor(options: GossipOptions) {
     this.#options = options;
-    this.peers = new Peers({ ...options, onLost: () => this.#schedule() });
+    this.peers = new Peers({ ...options, onDue: () => this.#schedule() });
     const { clock, library, onTrouble, presence, self } = options;
     const parts = {
       clock,
@@ -189,13 +183,12 @@ export class Gossip {
     this.#schedule();
   }
 
-  /** The next look: at the next comparison, or sooner while somebody is away. */
+  /** The next look: at the next comparison, or when somebody who is away is to be tried again. */
   #schedule(): void {
     if (this.#isTicking) return;
     this.#cancelTick?.();
-    const { clock } = this.#options;
-    const at = this.peers.isAnyAway ? Math.min(this.#compareAt, clock.now() + TICK_MS) : this.#compareAt;
-    this.#cancelTick = clock.setTimer(at, () => this.#tick());
+    const at = Math.min(this.#compareAt, this.peers.dueAt);
+    this.#cancelTick = this.#options.clock.setTimer(at, () => this.#tick());
   }
 
   #compare(id: NodeId): void {

@@ -10,22 +10,29 @@ export interface PeersOptions {
   readonly clock: Clock;
   /** Everybody who belongs to the swarm, as far as is known here; without a quorum, too. */
   members(): readonly NodeId[];
+  /** From 0 to 1. */
+  random(): number;
   /**
-   * Asks another instance. Calls back once, never from within the call; when it takes longer than `timeoutMs` the link
-   * counts for nothing any more, and the next call dials anew.
+   * Asks another instance. Calls back once, never from within the call. An answer that takes longer than `timeoutMs`, once
+   * there is a link, does not come: that link counts for nothing any more. Whoever is asked again while there is no link
+   * yet may be dialled anew beside it.
    */
   ask(peer: NodeId, request: Uint8Array, how: { readonly timeoutMs: Millis; readonly done: Done }): void;
 }
 
 interface PeersEvents {
-  /** Somebody is to be tried again from now on. */
-  onLost(): void;
+  /** Somebody is to be tried again, sooner than it was thought. */
+  onDue(): void;
 }
 
-/** Whoever was not to be reached is tried again after this: so soon after the links are whole all are together again. */
-const RETRY_AFTER_MS: Millis = 250;
-/** In a large swarm half of it may be away. */
+/**
+ * Whoever was not to be reached is tried again after this, a quarter more or less: one of the pairs that a cut has parted
+ * tries soon after it is over, and what it exchanges all have at once.
+ */
+const RETRY_AFTER_MS: Millis = 400;
+/** In a large swarm half of it may be away: so many at once, and then a pause. */
 const RETRIES_AT_ONCE = 4;
+const RETRIES_PAUSE_MS: Millis = 100;
 /** It does not know what it is asked: it is of an older release. */
 const RETRY_STRANGER_MS: Millis = 30_000;
 
@@ -33,7 +40,7 @@ const RETRY_STRANGER_MS: Millis = 30_000;
 const OF_ITS_OWN: ReadonlySet<ErrorCode> = new Set(['DISK_FAILED', 'DISK_FULL', 'LIMIT_EXCEEDED']);
 
 /** For an answer of a few bytes, and for one that has something in it. */
-const SHORT_MS: Millis = 500;
+const SHORT_MS: Millis = 1_000;
 const LONG_MS: Millis = 5_000;
 const SHORT_BYTES = 64 * 1024;
 
@@ -42,6 +49,8 @@ export class Peers {
   readonly #options: PeersOptions & PeersEvents;
   /** Those that are away, and when each is tried again. */
   readonly #away = new Map<NodeId, Millis>();
+  /** Nobody who is away is tried before. */
+  #pauseUntil: Millis = 0;
 
   constructor(options: PeersOptions & PeersEvents) {
     this.#options = options;
@@ -52,8 +61,14 @@ export class Peers {
     return members().filter((id) => id !== self);
   }
 
-  get isAnyAway(): boolean {
-    return this.others.some((id) => this.#away.has(id));
+  isAway(id: NodeId): boolean {
+    return this.#away.has(id);
+  }
+
+  /** When somebody is to be tried again; never, when nobody is away. */
+  get dueAt(): Millis {
+    const times = this.others.map((id) => this.#away.get(id) ?? Infinity);
+    return Math.max(this.#pauseUntil, Math.min(Infinity, ...times));
   }
 
   get reachable(): readonly NodeId[] {
@@ -63,17 +78,24 @@ export class Peers {
   /** Who is away and was not tried for a while; each comes up again only after that while. */
   dueAgain(): readonly NodeId[] {
     const now = this.#options.clock.now();
+    if (now < this.#pauseUntil) return [];
     const due = this.others
       .filter((id) => (this.#away.get(id) ?? Infinity) <= now)
       .sort((a, b) => (this.#away.get(a) ?? 0) - (this.#away.get(b) ?? 0));
     const tried = due.slice(0, RETRIES_AT_ONCE);
-    for (const id of tried) this.#away.set(id, now + RETRY_AFTER_MS);
+    for (const id of tried) this.#away.set(id, this.#after(RETRY_AFTER_MS));
+    if (tried.length > 0) this.#pauseUntil = now + RETRIES_PAUSE_MS;
     return tried;
   }
 
   /** It has said something: it may be within reach again. */
   onHeard(id: NodeId): void {
-    if (this.#away.has(id)) this.#away.set(id, 0);
+    const again = this.#away.get(id);
+    // Not at once: whoever has called is comparing already, and has enough to do.
+    const soon = this.#after(RETRY_AFTER_MS);
+    if (again === undefined || again <= soon) return;
+    this.#away.set(id, soon);
+    this.#options.onDue();
   }
 
   ask(id: NodeId, request: PeerRequest, done: Done): void {
@@ -94,8 +116,15 @@ export class Peers {
   }
 
   #lose(id: NodeId, code: ErrorCode): void {
-    const { clock, onLost } = this.#options;
-    this.#away.set(id, clock.now() + (code === 'MALFORMED' ? RETRY_STRANGER_MS : RETRY_AFTER_MS));
-    onLost();
+    // Of several calls the first that fails decides: it is tried again while the others are still under way.
+    const known = this.#away.get(id);
+    if (code === 'MALFORMED') this.#away.set(id, this.#after(RETRY_STRANGER_MS));
+    else if (known === undefined) this.#away.set(id, this.#after(RETRY_AFTER_MS));
+    this.#options.onDue();
+  }
+
+  #after(pause: Millis): Millis {
+    const { clock, random } = this.#options;
+    return clock.now() + pause * (0.75 + random() / 2);
   }
 }
