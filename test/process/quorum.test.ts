@@ -103,12 +103,16 @@ test('a plan is looked at, kept in a file, and carried out; a plan whose time is
   expect([...(await quorum(project)).voters].sort()).toEqual([...plan.recommendedVoters].sort());
 
   expect((await project.run(['quorum', 'apply', file])).stdout).toContain('nothing to do');
-  const { leader, voters } = await quorum(project);
-  const other = voters.find((id) => id !== leader && id !== spare.id) ?? '';
-  await json(project, 'members', 'demote', other);
+  // The wish is told again with the command that carries it out: without it another plan would be made.
+  expect((await project.run(['quorum', 'plan', '--voters', '1'])).stdout).toContain(
+    'to carry it out: raft-manager quorum apply --voters 1',
+  );
+  expect(await json(project, 'quorum', 'apply', '--voters', '1', '--survive', '0')).toMatchObject({
+    voters: [(await quorum(project)).leader],
+  });
   expect(await project.run(['quorum', 'apply', file])).toMatchObject({
     exitCode: 1,
-    stderr: expect.stringMatching(/plan was made for voters .*Plan again \[STALE_VERSION\]/s),
+    stderr: expect.stringMatching(/was made for voters .*Plan again \[STALE_VERSION\]/s),
   });
 });
 
@@ -127,10 +131,15 @@ describe('quorum refuses', () => {
     expect(await refusal('weight', 'nobody', '1')).toContain(
       'there is no member nobody; there are raft-manager-1',
     );
+    expect(await refusal('domain', 'raft-manager-1', 'a b')).toMatch(/named by 1 to 128 of .*, not "a b"/);
     expect(await refusal('auto', 'on', '--voters', '4')).toContain('expected 1, 3, 5 or 7');
     expect(await refusal('auto', 'status', '--voters', '3')).toContain('only looks');
     expect(await refusal('apply', project.write('a.json', '{\n  "steps": [,]\n}'))).toMatch(
       /a\.json:2:13: no plan/,
+    );
+    const plan = await project.run(['quorum', 'plan', '--json']);
+    expect(await refusal('apply', project.write('plan.json', plan.stdout), '--voters', '3')).toMatch(
+      /plan\.json says already what is to be.* leave one of them out/,
     );
     expect(await refusal('apply', project.write('b.json', '{\n  "steps": 3\n}'))).toMatch(
       /b\.json:\d+:\d+: no plan/,

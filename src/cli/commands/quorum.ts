@@ -21,8 +21,8 @@ export function quorumCommand(): Command {
       `
 A majority is always one of all voters, never of those that happen to be up, and every voter has one vote.
 
-Exit code 1: a step was not safe, went wrong and was taken back, or the plan is out of date; 2: no such node, or
-input that cannot be; 3: no quorum.
+Exit code 1: a step was not safe, went wrong (and was taken back where that is better), or the plan is out of date;
+2: no such node, or input that cannot be; 3: no quorum.
 
 Examples:
   raft-manager quorum status
@@ -35,8 +35,9 @@ Examples:
 }
 
 function status(): Command {
-  return reach(new Command('status').description('what the coordinator sees of each member')).action(
-    async (options: ReachOptions) => (await body()).showQuorum(options),
+  const command = new Command('status').description('what the coordinator sees of each member');
+  return reach(command, 'quorum status').action(async (options: ReachOptions) =>
+    (await body()).showQuorum(options),
   );
 }
 
@@ -45,16 +46,18 @@ function plan(): Command {
     'who should vote, why, and in which steps; changes nothing',
   );
   for (const option of wishOptions()) command.addOption(option);
-  return reach(command).action(async (options: WishOptions) => (await body()).showPlan(options));
+  return reach(command, 'quorum plan --strategy fault-tolerance --voters 5').action(
+    async (options: WishOptions) => (await body()).showPlan(options),
+  );
 }
 
 function apply(): Command {
-  return reach(
-    new Command('apply')
-      .description('carry out a plan step by step, or the one that would be made now')
-      .argument('[plan]', 'file that "quorum plan --json" has written'),
-  ).action(async (file: string | undefined, options: ReachOptions) =>
-    (await body()).applyPlan(file, options),
+  const command = new Command('apply')
+    .description('carry out a plan step by step, or the one that would be made now')
+    .argument('[plan]', 'file that "quorum plan --json" has written');
+  for (const option of wishOptions()) command.addOption(option);
+  return reach(command, 'quorum apply plan.json', 'quorum apply --voters 5').action(
+    async (file: string | undefined, options: WishOptions) => (await body()).applyPlan(file, options),
   );
 }
 
@@ -63,8 +66,8 @@ function auto(): Command {
     .description('see to the voters continuously, or no longer; status: what is set, and what was done')
     .addArgument(new Argument('<what>', 'on, off or status').choices(['on', 'off', 'status']));
   for (const option of [...wishOptions(), ...timeOptions()]) command.addOption(option);
-  return reach(command).action(async (what: 'on' | 'off' | 'status', options: AutoOptions) =>
-    (await body()).setAuto(what, options),
+  return reach(command, 'quorum auto on --voters 3 --replace-after 5m', 'quorum auto status').action(
+    async (what: 'on' | 'off' | 'status', options: AutoOptions) => (await body()).setAuto(what, options),
   );
 }
 
@@ -74,6 +77,7 @@ function weight(): Command {
       .description('how early a node stands for election, and whom leadership goes to; never its vote')
       .argument('<node>', 'id of a member')
       .argument('<weight>', '0.1 to 2; 1 is usual', parseNumber),
+    'quorum weight raft-manager-2 1.5',
   ).action(async (node: string, value: number, options: ReachOptions) =>
     (await body()).setWeight(node, value, options),
   );
@@ -87,6 +91,7 @@ function domain(): Command {
       )
       .argument('<node>', 'id of a member')
       .argument('[label]', 'such as rack-7 or zone-a; without it, as the node says itself'),
+    'quorum domain raft-manager-2 rack-7',
   ).action(async (node: string, label: string | undefined, options: ReachOptions) =>
     (await body()).setDomain(node, label, options),
   );
@@ -96,7 +101,9 @@ const body = () => import('../quorum/execute-quorum.ts');
 
 function wishOptions(): Option[] {
   return [
-    new Option('--strategy <strategy>', 'what counts most').choices(STRATEGIES),
+    new Option('--strategy <strategy>', 'what counts most; not said: as "quorum auto status" shows').choices(
+      STRATEGIES,
+    ),
     new Option('--voters <n>', 'how many shall vote: 1, 3, 5 or 7').argParser(parseInteger(1, MAX_VOTERS)),
     new Option('--survive <n>', 'losses that no change may take the voters below').argParser(
       parseInteger(0, (MAX_VOTERS - 1) / 2),
@@ -122,6 +129,11 @@ function parseNumber(text: string): number {
   throw new InvalidArgumentError('expected a number such as 1.5');
 }
 
-function reach(command: Command): Command {
-  return command.addOption(jsonOption()).addOption(dirOption()).addOption(timeoutOption());
+function reach(command: Command, ...examples: readonly string[]): Command {
+  const lines = examples.map((one) => `  raft-manager ${one}`).join('\n');
+  return command
+    .addOption(jsonOption())
+    .addOption(dirOption())
+    .addOption(timeoutOption())
+    .addHelpText('after', `\n${examples.length === 1 ? 'Example' : 'Examples'}:\n${lines}`);
 }

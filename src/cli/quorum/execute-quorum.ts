@@ -28,12 +28,19 @@ export async function showQuorum(options: ReachOptions): Promise<void> {
 
 export async function showPlan(options: WishOptions): Promise<void> {
   const plan = await ask(options, (manager) => manager.plan(wishOf(options)));
-  tell(options, plan, () => planLines(plan));
+  tell(options, plan, () => planLines(plan, wishOf(options)));
 }
 
-export async function applyPlan(file: string | undefined, options: ReachOptions): Promise<void> {
-  const plan = file === undefined ? undefined : readPlan(file);
-  const applied = await ask(options, (manager) => manager.apply(plan));
+export async function applyPlan(file: string | undefined, options: WishOptions): Promise<void> {
+  const wish = wishOf(options);
+  const given = file === undefined ? undefined : readPlan(file);
+  if (given !== undefined && Object.keys(wish).length > 0) {
+    throw new SwarmError(
+      'BAD_INPUT',
+      `${file} says already what is to be; a wish makes another plan: leave one of them out`,
+    );
+  }
+  const applied = await ask(options, async (manager) => manager.apply(given ?? (await manager.plan(wish))));
   const { learners, steps, voters } = applied;
   tell(options, applied, () => [
     steps === 0

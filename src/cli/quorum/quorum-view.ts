@@ -1,7 +1,12 @@
 import type { Adjustment } from '../../siblings/quorum-manager/notebook.ts';
 import type { Plan } from '../../siblings/quorum-manager/plan.ts';
 import type { Policy } from '../../siblings/quorum-manager/policy.ts';
-import type { AutoStatus, MemberView, QuorumStatus } from '../../siblings/quorum-manager/requests.ts';
+import type {
+  AutoStatus,
+  MemberView,
+  PlanWish,
+  QuorumStatus,
+} from '../../siblings/quorum-manager/requests.ts';
 import { tableOptions } from '../reach.ts';
 import { type Column, table } from '../view/table.ts';
 
@@ -24,17 +29,24 @@ const COLUMNS: readonly Column<MemberView>[] = [
 ];
 
 export function statusLines(status: QuorumStatus): readonly string[] {
-  const { commitMs, policy, quorum, survives, survivesDomains, voters } = status;
   return [
     ...table(status.members, COLUMNS, tableOptions()),
-    `${quorum} of ${voters.length} votes decide; ${lossesOf(survives, 'more loss', 'more losses')} and ${lossesOf(survivesDomains, 'failure domain', 'failure domains')} can be borne; a commit takes about ${time(commitMs)}`,
-    policyLine(policy),
+    worth(status),
+    policyLine(status.policy),
     ...status.adjustments.slice(-3).map(adjustmentLine),
     status.note,
   ];
 }
 
-export function planLines(plan: Plan): readonly string[] {
+function worth({ commitMs, quorum, survives, survivesDomains, voters }: QuorumStatus): string {
+  const votes = `${quorum} of ${voters.length} votes decide`;
+  if (survives < 0) return `${votes}, and only ${quorum + survives} can be counted on just now`;
+  const losses = `${lossesOf(survives, 'more loss', 'more losses')} and ${lossesOf(survivesDomains, 'failure domain', 'failure domains')}`;
+  return `${votes}; ${losses} can be borne; a commit takes about ${time(commitMs)}`;
+}
+
+/** `wish`: what was asked for, which whoever carries it out has to say again. */
+export function planLines(plan: Plan, wish: PlanWish = {}): readonly string[] {
   const { confidence, expectedImpact, learners, reasoning, recommendedVoters, steps, strategy } = plan;
   const { commitMs, survives, survivesDomains } = expectedImpact;
   return [
@@ -45,7 +57,9 @@ export function planLines(plan: Plan): readonly string[] {
     ...steps.map(({ changes }, at) => {
       return `step ${at + 1}: ${changes.map(({ id, type }) => `${type === 'add-voter' ? 'promote' : 'demote'} ${id}`).join(', ')}`;
     }),
-    steps.length === 0 ? 'nothing to do' : 'to carry it out: raft-manager quorum apply',
+    steps.length === 0
+      ? 'nothing to do'
+      : `to carry it out: ${['raft-manager quorum apply', ...Object.entries(wish).map(([name, value]) => `--${name} ${value}`)].join(' ')}`,
   ];
 }
 

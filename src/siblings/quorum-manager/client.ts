@@ -8,6 +8,8 @@ import {
   type AnswersOf,
   type Applied,
   type AutoStatus,
+  DOMAIN_LABEL,
+  DOMAIN_LABEL_SAYS,
   encodeRequest,
   type Placed,
   type PlanWish,
@@ -83,7 +85,7 @@ export function quorumManager(
       ask({ op: 'apply', plan: given ?? (await plan()) }, Math.max(timeoutMs, APPLY_TIMEOUT_MS)),
     auto: (changes = {}) => ask({ op: 'auto', changes }),
     weigh: async (id, weight) => ask({ op: 'weigh', id: memberId(id), weight: weightOf(weight) }),
-    place: async (id, domain) => ask({ op: 'place', id: memberId(id), domain }),
+    place: async (id, domain) => ask({ op: 'place', id: memberId(id), domain: labelOf(domain) }),
   };
 }
 
@@ -97,6 +99,11 @@ function mayAskAgain(error: unknown, op: Request['op']): boolean {
 function memberId(text: string): NodeId {
   if (isId(text)) return text as NodeId;
   throw new SwarmError('UNKNOWN_NODE', `"${text}" cannot be the id of a member`);
+}
+
+function labelOf(label: string | null): string | null {
+  if (label === null || DOMAIN_LABEL.test(label)) return label;
+  throw new SwarmError('BAD_INPUT', `a failure domain is named by ${DOMAIN_LABEL_SAYS}, not "${label}"`);
 }
 
 function weightOf(weight: number): number {

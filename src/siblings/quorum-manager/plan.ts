@@ -131,7 +131,7 @@ function* conclusions(
   if (steps.length === 0) yield 'The voters stay as they are.';
   for (const { why } of steps) yield `${why}.`;
   if (after.survives < policy.survive) {
-    yield `${after.survives} losses are borne then, fewer than the ${policy.survive} asked for: more fit members are needed.`;
+    yield `Losses that can be borne then: ${after.survives}, and ${policy.survive} asked for: more fit members are needed.`;
   }
   if (before.voters === 2 && after.voters === 2) yield 'Two voters do not survive the loss of one.';
   if (after.survivesDomains < 1 && after.voters > 1) {

@@ -28,7 +28,7 @@ export class Reports {
     return this.#kept.get(id);
   }
 
-  /** Asks those of `ids` anew whose word is older than `maxAgeMs`. Whoever does not answer is as it was. */
+  /** Asks those of `ids`, all there are, anew whose word is older than `maxAgeMs`. Whoever does not answer is as it was. */
   refresh(ids: readonly NodeId[], maxAgeMs: Millis): Promise<void> {
     this.#asking ??= this.#ask(ids, maxAgeMs).finally(() => {
       this.#asking = undefined;
@@ -38,6 +38,7 @@ export class Reports {
 
   async #ask(ids: readonly NodeId[], maxAgeMs: Millis): Promise<void> {
     const now = performance.now();
+    for (const id of this.#kept.keys()) if (!ids.includes(id)) this.#kept.delete(id);
     const due = ids.filter(
       (id) => id !== this.#host.id && now - (this.#kept.get(id)?.at ?? -maxAgeMs) >= maxAgeMs,
     );

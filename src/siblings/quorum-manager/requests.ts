@@ -17,7 +17,9 @@ const ids = z.array(id).max(MAX_INSTANCES);
 const beforeAfter = <T extends z.ZodType>(value: T) => z.object({ before: value, after: value });
 
 /** Labels of failure domains: host names and the like. */
-const domainSchema = z.string().regex(/^[\w.:/-]{1,128}$/, 'expected 1 to 128 of letters, digits and ._:/-');
+export const DOMAIN_LABEL = /^[\w.:/-]{1,128}$/;
+export const DOMAIN_LABEL_SAYS = '1 to 128 of letters, digits and ._:/-';
+const domainSchema = z.string().regex(DOMAIN_LABEL, `expected ${DOMAIN_LABEL_SAYS}`);
 
 export const planSchema: z.ZodType<Plan> = z.strictObject({
   recommendedVoters: ids,

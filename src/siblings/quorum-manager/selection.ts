@@ -134,7 +134,7 @@ function whyNot(present: readonly NodeId[], chosen: readonly NodeId[], known: Kn
   }
   const isForced = chosen.length < present.length && present.length <= policy.voters;
   if (isForced && after.survives <= before.survives) {
-    return `${chosen.length} voters would bear no more losses than these ${present.length} do, and there is nobody to take a place: bring up more members.`;
+    return `Fewer voters (${chosen.length}) would bear no more losses than these ${present.length} do, and there is nobody to take a place: bring up more members.`;
   }
   if (after.survives <= before.survives && isCrowding(present, chosen, known)) {
     return `Another choice would bear the loss of ${after.survivesDomains} failure domains, and ${before.survivesDomains} can be borne now: nothing is changed.`;
