@@ -2,6 +2,7 @@ import { Chance } from '../simulation/chance.ts';
 import { createDocumentTargets } from './document-targets.ts';
 import { createHttpTarget } from './http-target.ts';
 import { mutate } from './mutation.ts';
+import { createSecurityTargets } from './security-targets.ts';
 import { createTargets, type Target } from './targets.ts';
 
 /** Whoever leads must be heard several times in an election time-out: so long no single input may take. */
@@ -35,7 +36,13 @@ export async function runCampaign(seed: number, count: number): Promise<Campaign
   const findings: Finding[] = [];
   const chance = new Chance(seed);
   const rows: Row[] = [];
-  for (const target of [...createTargets(), ...createDocumentTargets(), createHttpTarget()]) {
+  const targets = [
+    ...createTargets(),
+    ...createDocumentTargets(),
+    ...(await createSecurityTargets()),
+    createHttpTarget(),
+  ];
+  for (const target of targets) {
     const inputs = Math.ceil((count * target.share) / 100);
     const worstMs = await attack(target, inputs, { chance, findings });
     rows.push({ target: target.name, inputs, worstMs });

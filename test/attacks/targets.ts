@@ -45,12 +45,16 @@ const CLEAN: ReadonlySet<ErrorCode> = new Set([
   ...(['MALFORMED', 'BAD_INPUT', 'DATA_DAMAGED', 'DATA_FOREIGN', 'LIMIT_EXCEEDED', 'UNAUTHORIZED'] as const),
 ]);
 
+export function isClean(error: unknown): boolean {
+  return error instanceof SwarmError && CLEAN.has(error.code);
+}
+
 function isRefused(work: () => unknown): boolean {
   try {
     work();
     return false;
   } catch (error) {
-    if (!(error instanceof SwarmError) || !CLEAN.has(error.code)) throw error;
+    if (!isClean(error)) throw error;
     return true;
   }
 }
