@@ -26,9 +26,12 @@ export async function priceOfTools(): Promise<Price> {
   return priceOfAll();
 }
 
-/** Clients kill a server that has not gone after about four seconds: what is held is given back before all else. */
-const GIVE_BACK_MS: Millis = 1_500;
-const LEAVING_MS: Millis = 6_000;
+/**
+ * Clients kill a server that has not gone after about four seconds: what is held is given back before all else. Whoever
+ * is let live has time for it on a machine that is busy, and does not stay for ever where there is no quorum.
+ */
+const GIVE_BACK_MS: Millis = 10_000;
+const LEAVING_MS: Millis = 15_000;
 
 /** Serves MCP on standard input and output until the client goes away. */
 export async function serveMcp(options: ServeOptions): Promise<void> {

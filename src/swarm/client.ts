@@ -52,6 +52,8 @@ export interface ClientOptions {
   readonly url?: string;
   /** Gives up where nobody answers at the first attempt; default: tries again as long as there is time. */
   readonly dials?: 'once';
+  /** For a command or a query that does not say itself how long it may take; default 10 s. */
+  readonly timeoutMs?: Millis;
   /** An instance of this folder that is not to be asked: it wants to know something of the others. */
   readonly except?: string;
   /** Watches the log from the first link on; after a lost link it goes on with the next. */
@@ -90,11 +92,15 @@ export class SwarmClient implements Swarm {
   }
 
   execute<C extends TaskCommand>(command: C, options: ExecuteOptions = {}): Promise<ResultValues[C['kind']]> {
-    return this.#session.execute(command, options);
+    return this.#session.execute(command, { timeoutMs: this.#patienceMs, ...options });
+  }
+
+  get #patienceMs(): Millis {
+    return this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   }
 
   async query<Q extends Query>(query: Q, options: ExecuteOptions = {}): Promise<Answers[Q['kind']]> {
-    const deadline = performance.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const deadline = performance.now() + (options.timeoutMs ?? this.#patienceMs);
     if (query.kind !== 'tasks') return (await this.#ask(query, deadline)) as Answers[Q['kind']];
     const tasks: TaskJson[] = [];
     for (let from: number | null = 0; from !== null; ) {

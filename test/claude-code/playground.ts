@@ -16,7 +16,7 @@ import { createSwarm } from '../../src/swarm/roster.ts';
 const FIXTURE = new URL('../fixtures/claude-code/hook-events.json', import.meta.url);
 /** Where the recorded session worked. */
 const RECORDED_CWD = '/home/dev/project';
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 110_000;
 const LOOK_AGAIN_MS = 20;
 
 type Event = Readonly<Record<string, unknown>>;
@@ -114,7 +114,7 @@ export async function startSwarm({ project }: Playground, agents = 0): Promise<S
     onRoleChanged: () => undefined,
     onStopped: (error) => troubles.push(error),
   });
-  const client = new SwarmClient({ folder, name: 'test', version: 'test' });
+  const client = new SwarmClient({ folder, name: 'test', version: 'test', timeoutMs: PATIENCE_MS });
   onTestFinished(async () => {
     await client.close();
     await instance.stop('at-once');

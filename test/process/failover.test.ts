@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { SwarmClient } from '../../src/swarm/client.ts';
 import { findEndpoint } from '../../src/swarm/endpoint.ts';
 import { killCoordinatorOfFanOut, pauseCoordinator } from './coordinator-loss.ts';
-import { eventually, kill, openProject } from './harness.ts';
+import { eventually, kill, openProject, PATIENCE_MS } from './harness.ts';
 import { expectEachCompletedOnce, readHistory } from './history.ts';
 import { coordinatorOf, runFolder, withClient } from './swarm-view.ts';
 
@@ -25,7 +25,7 @@ test('a client whose node is paused is answered by another', async () => {
   const run = project.start(['run', file, '--json']);
   const folder = await runFolder(project);
   await coordinatorOf(folder);
-  const client = new SwarmClient({ folder, name: 'test', version: 'test' });
+  const client = new SwarmClient({ folder, name: 'test', version: 'test', timeoutMs: PATIENCE_MS });
   try {
     await eventually('the task', () =>
       client.query({ kind: 'task', id: 'a' }).then((found) => found !== null),

@@ -1,7 +1,7 @@
 import { type CallToolResult, Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { onTestFinished } from 'vitest';
-import { MAIN, type Project } from './harness.ts';
+import { MAIN, PATIENCE_MS, type Project } from './harness.ts';
 
 /** A client with a server process of its own. */
 export interface McpClient {
@@ -53,7 +53,7 @@ export async function connectMcp(project: Project, options: McpClientOptions = {
   await client.connect(transport);
   const pid = transport.pid ?? 0;
   const ask = async (name: string, input: Record<string, unknown>): Promise<CallToolResult> => {
-    return (await client.callTool({ name, arguments: input })) as CallToolResult;
+    return (await client.callTool({ name, arguments: input }, { timeout: PATIENCE_MS })) as CallToolResult;
   };
   return {
     ...{ client, pid, stderr: () => stderr, close: () => client.close() },

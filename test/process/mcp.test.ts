@@ -12,7 +12,7 @@ import { bringUp } from './submissions.ts';
 import { coordinatorOf, standingFolder } from './swarm-view.ts';
 
 async function taskOf(project: Project, id: string): Promise<TaskDetail> {
-  const { stdout } = await project.run(['task', 'show', id, '--json']);
+  const { stdout } = await project.run(['task', 'show', id, '--json', '--timeout', '60s']);
   return JSON.parse(stdout);
 }
 
@@ -121,7 +121,7 @@ describe('what a session holds', () => {
 });
 
 async function membersOf(project: Project): Promise<readonly string[]> {
-  const { stdout } = await project.run(['members', 'list', '--json']);
+  const { stdout } = await project.run(['members', 'list', '--json', '--timeout', '60s']);
   return (JSON.parse(stdout).members as { readonly id: string }[]).map(({ id }) => id);
 }
 

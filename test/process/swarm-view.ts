@@ -5,7 +5,7 @@ import { type Census, takeCensus } from '../../src/swarm/census.ts';
 import { SwarmClient } from '../../src/swarm/client.ts';
 import { type Endpoint, findEndpoint } from '../../src/swarm/endpoint.ts';
 import { type SwarmFolder, swarmFolder } from '../../src/swarm/layout.ts';
-import { eventually, type Project } from './harness.ts';
+import { eventually, PATIENCE_MS, type Project } from './harness.ts';
 
 const CENSUS_TIMEOUT_MS = 1_000;
 const VERSION = 'test';
@@ -64,7 +64,7 @@ export async function withClient<T>(
   only: string,
   work: (client: SwarmClient) => Promise<T>,
 ): Promise<T> {
-  const client = new SwarmClient({ folder, name: 'test', version: VERSION, only });
+  const client = new SwarmClient({ folder, name: 'test', version: VERSION, only, timeoutMs: PATIENCE_MS });
   try {
     return await work(client);
   } finally {

@@ -37,6 +37,9 @@ export interface Standing {
   raise(id: string): Promise<void>;
 }
 
+/** As long as a test may take: with many instances in one process on a busy machine, everything takes its time. */
+const PATIENCE_MS = 120_000;
+
 export const idle: Executor = {
   name: 'test',
   refuse: () => undefined,
@@ -91,6 +94,7 @@ export async function stand({
     folder,
     name: 'test',
     version: 'test',
+    timeoutMs: PATIENCE_MS,
     ...(onNotice === undefined ? {} : { onNotice }),
   });
   onTestFinished(() => client.close());
