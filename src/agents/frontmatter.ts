@@ -92,8 +92,8 @@ function trimHead(text: string): { head: MappedText | undefined; findings: Findi
       hint: 'save it as UTF-8 without BOM: some tools then miss the frontmatter',
     });
   }
-  const blank = /^(?:[ \t]*\r?\n)*/.exec(text.slice(afterMark))?.[0].length ?? 0;
-  const start = afterMark + blank;
+  const start = afterBlankLines(text, afterMark);
+  const blank = start - afterMark;
   const indent = /^[ \t]+(?=---[ \t]*\r?\n)/.exec(text.slice(start, start + 1024))?.[0] ?? '';
   const rest = sliceText(file, start, text.length);
   const edits = indent === '' ? [] : dedent(rest.text, indent);
@@ -119,6 +119,17 @@ function trimHead(text: string): { head: MappedText | undefined; findings: Findi
     });
   }
   return { head, findings };
+}
+
+/** Where the first line begins that has anything on it. By hand: a pattern is slow in a megabyte of line ends. */
+function afterBlankLines(text: string, from: number): number {
+  let start = from;
+  for (let at = from; at < text.length; at++) {
+    const character = text[at];
+    if (character === '\n') start = at + 1;
+    else if (character === '\r' ? text[at + 1] !== '\n' : character !== ' ' && character !== '\t') break;
+  }
+  return start;
 }
 
 function dedent(text: string, indent: string): Edit[] {

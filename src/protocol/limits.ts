@@ -223,7 +223,7 @@ export const MAX_PATTERNS = 32;
 export const MAX_PATTERN_CHARS = 256;
 
 /** One agent file; the largest found in the wild is under 100 KiB. A bigger one is refused unread. */
-export const MAX_AGENT_FILE_BYTES = 1 * MIB;
+export const MAX_AGENT_FILE_BYTES = 512 * KIB;
 
 /** Characters of frontmatter, hook scripts included; the largest found in the wild has 3,850. */
 export const MAX_FRONTMATTER_CHARS = 64 * KIB;
@@ -336,7 +336,7 @@ export const MAX_TASK_FILE_BYTES = 4 * MIB;
 export const MAX_TASK_FILE_DEPTH = 32;
 
 /** Problems of one task file that are looked for. Each may be compared with the ids of all tasks; people read the first few. */
-export const MAX_TASK_FILE_PROBLEMS = 100;
+export const MAX_TASK_FILE_PROBLEMS = 50;
 
 /** One attempt of a task. Longer than any single piece of work, and timers hold it. */
 export const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000;

@@ -64,7 +64,8 @@ async function attack(target: Target, inputs: number, { chance, findings }: Run)
       void findings.push({ target: target.name, what, input, detail, bytes: bytes.toString('base64') });
     try {
       const first = await costOf(target, bytes);
-      const cost = first > worstMs ? await leastOf(target, bytes, first) : first;
+      const isWorthAnother = first > Math.min(worstMs, MAX_STALL_MS);
+      const cost = isWorthAnother ? await leastOf(target, bytes, first) : first;
       worstMs = Math.max(worstMs, cost);
       if (cost > MAX_STALL_MS) report('stall', `${cost} ms`);
     } catch (error) {

@@ -59,28 +59,28 @@ export const COSTLY_AGENTS: Costly = {
 const tasks = (count: number, lineOf: (at: number) => string): string =>
   `tasks:\n${Array.from({ length: count }, (_, at) => lineOf(at)).join('\n')}\n`;
 
-/** Of 16 KiB: what a file costs grows with its length, and with nothing else. */
+/** Of 8 KiB: what a file costs grows with its length, and with nothing else. */
 const fill = (head: string, line: string): string =>
-  head + line.repeat(Math.floor((16 * 1024 - head.length) / line.length));
+  head + line.repeat(Math.floor((8 * 1024 - head.length) / line.length));
 
 const manyIds = (count: number): string => Array.from({ length: count }, (_, at) => `t${at}`).join(', ');
 
 export const COSTLY_TASKS: Costly = {
-  tasks: tasks(300, (at) => `- {id: t${at}, run: "true", requires: [a], env: {A: b}}`),
+  tasks: tasks(150, (at) => `- {id: t${at}, run: "true", requires: [a], env: {A: b}}`),
   'dependencies on nothing': tasks(
-    200,
+    100,
     (at) => `- {id: t${at}-${'x'.repeat(60)}, run: x, dependsOn: [y${'x'.repeat(60)}, z]}`,
   ),
-  'tasks that all wait for all': tasks(60, (at) => `- {id: t${at}, run: x, dependsOn: [${manyIds(60)}]}`),
-  'a long chain': tasks(500, (at) => `- {id: t${at}, run: x, dependsOn: [t${at + 1}]}`),
-  'ids used twice': tasks(500, () => '- {id: a, run: x}'),
+  'tasks that all wait for all': tasks(40, (at) => `- {id: t${at}, run: x, dependsOn: [${manyIds(40)}]}`),
+  'a long chain': tasks(250, (at) => `- {id: t${at}, run: x, dependsOn: [t${at + 1}]}`),
+  'ids used twice': tasks(250, () => '- {id: a, run: x}'),
   'keys that no task has': tasks(
     1,
-    () => `- {id: a, run: x, ${Array.from({ length: 1_000 }, (_, at) => `dependsIn${at}: x`).join(', ')}}`,
+    () => `- {id: a, run: x, ${Array.from({ length: 500 }, (_, at) => `dependsIn${at}: x`).join(', ')}}`,
   ),
   'variables that cannot be': tasks(
     1,
-    () => `- {id: a, run: x, env: {${Array.from({ length: 1_500 }, (_, at) => `${at}-: x`).join(', ')}}}`,
+    () => `- {id: a, run: x, env: {${Array.from({ length: 750 }, (_, at) => `${at}-: x`).join(', ')}}}`,
   ),
   'keys given twice': fill('tasks:\n- id: a\n  run: x\n', '  run: x\n'),
   'items of no kind': fill('tasks:\n', '- []\n'),

@@ -80,13 +80,22 @@ export function readDocument(text: string): ReadDocument {
 
   // Unique keys are checked by toValue: the composer's own check is quadratic.
   const composer = new Composer({ schema: 'core', uniqueKeys: false, stringKeys: true, logLevel: 'silent' });
-  const documents = withoutTraces(() => [...composer.compose(tokens, true, text.length)]);
+  const documents = withoutTraces(() => firstTwo(composer.compose(tokens, true, text.length)));
   const syntax = documents.flatMap(syntaxProblems);
   if (syntax.length > 0) return refused(syntax.sort((a, b) => a.at - b.at).slice(0, MAX_SYNTAX_PROBLEMS));
   const [first, second] = documents;
   if (second !== undefined) return refused([severalDocuments(second.range[0])]);
   const problems: Problem[] = [];
   return { root: toValue(first?.contents, 0, { problems, place }), problems, place };
+}
+
+/** More than one is one too many. */
+function firstTwo<T>(all: Iterable<T>): readonly T[] {
+  const found: T[] = [];
+  for (const one of all) {
+    if (found.push(one) === 2) break;
+  }
+  return found;
 }
 
 /** The later ones mostly follow from the first. */
