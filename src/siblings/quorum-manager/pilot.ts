@@ -31,6 +31,8 @@ interface Trial {
   readonly began: Millis;
   readonly newcomers: readonly NodeId[];
   readonly before: Configuration;
+  /** Who votes by it. */
+  readonly voters: readonly NodeId[];
 }
 
 /** For a new voter to be seen as sound. */
@@ -131,8 +133,7 @@ export class Pilot {
     const order = this.#trial === undefined ? this.#next(policy, now) : this.#judge(this.#trial, policy, now);
     if (order === undefined) return undefined;
     this.#isBusy = true;
-    const newcomers = order.kind === 'change' ? addedBy(order.changes) : [];
-    this.#trial = order.kind === 'change' ? { began: now, newcomers, before: configuration } : undefined;
+    this.#trial = order.kind === 'change' ? trialOf(order, configuration, now) : undefined;
     return order;
   }
 
@@ -183,11 +184,14 @@ export class Pilot {
   }
 
   /** Nothing more is ordered before the new voters are sound; when they do not become so, what was before is put back. */
-  #judge({ began, before, newcomers }: Trial, policy: Policy, now: Millis): Order | undefined {
+  #judge({ began, before, newcomers, voters }: Trial, policy: Policy, now: Millis): Order | undefined {
+    const present = this.#observations.filter(({ voter }) => voter).map(({ id }) => id);
+    const isStill = present.length === voters.length && present.every((id) => voters.includes(id));
+    // It came to nothing, or somebody else has let others vote: that is not to be taken back.
     const isProven = newcomers.every((id) => this.#observations.some((one) => one.id === id && isSound(one)));
-    if (!isProven && now - began < TRIAL_MS) return undefined;
+    if (isStill && !isProven && now - began < TRIAL_MS) return undefined;
     this.#trial = undefined;
-    if (isProven) return undefined;
+    if (isProven || !isStill) return undefined;
     const back = wayBack(before, this.#observations, policy);
     if (back === undefined) return undefined;
     const why = `${newcomers.join(', ')} did not keep up: what was before is put back`;
@@ -195,6 +199,11 @@ export class Pilot {
   }
 }
 
-function addedBy(changes: readonly MembershipChange[]): readonly NodeId[] {
-  return changes.flatMap(({ id, type }) => (type === 'add-voter' ? [id] : []));
+function trialOf(
+  { changes, voters }: Extract<Order, { readonly kind: 'change' }>,
+  before: Configuration,
+  began: Millis,
+): Trial {
+  const newcomers = changes.flatMap(({ id, type }) => (type === 'add-voter' ? [id] : []));
+  return { began, newcomers, before, voters };
 }

@@ -143,6 +143,16 @@ describe('the pilot', () => {
     expect(told(bridge.run(2_000, wanted))).toEqual(['d and e vote too']);
   });
 
+  test('takes nothing back once somebody else has let others vote', () => {
+    const bridge = new Bridge('abc', 'def');
+    const wanted = { policy: { voters: 5, survive: 1 } };
+    bridge.run(29_000, wanted);
+    bridge.onOrder = () => [...'de'].map((id) => bridge.behind.add(id));
+    expect(told(bridge.run(2_000, wanted))).toEqual(['d and e vote too']);
+    [bridge.voters, bridge.learners] = [[...'abf'].map(nodeId), [...'cde'].map(nodeId)];
+    expect(bridge.run(TRIAL_MS + 1_000, { policy: { auto: false } })).toEqual([]);
+  });
+
   test('takes nothing back that is no worse than what was before', () => {
     const bridge = new Bridge('abc', 'd');
     bridge.run(60_000);
