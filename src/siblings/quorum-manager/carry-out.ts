@@ -67,14 +67,18 @@ export async function carryOut(plan: Plan, means: Means): Promise<Applied> {
   return outcome(plan.steps.length, host.status().configuration);
 }
 
-/** Whoever asks may ask again where nothing was done. Here something was, and no other leader goes on with it. */
-function midway(error: unknown, name: string): unknown {
-  if (!(error instanceof SwarmError) || !NOT_DONE.has(error.code)) return error;
-  const message = `${name} was not taken: ${error.message}. The steps before it were: look at the members, and plan again`;
-  return new SwarmError('OUTCOME_UNKNOWN', message);
-}
+/** Refusals after which nothing of a step was done. Of them, these let whoever asks put the same question again. */
+const NOT_TAKEN: ReadonlySet<string> = new Set(['CHANGE_IN_FLIGHT', 'TRANSFER_IN_PROGRESS']);
+const ASKED_AGAIN: ReadonlySet<string> = new Set(['NOT_LEADER', 'NOT_READY', 'NO_QUORUM']);
 
-const NOT_DONE: ReadonlySet<string> = new Set(['NOT_LEADER', 'NOT_READY', 'NO_QUORUM', 'CHANGE_IN_FLIGHT']);
+/** Whoever would ask again asks for the whole plan, and its first steps are done: it is for somebody to look. */
+function midway(error: unknown, name: string): unknown {
+  if (!(error instanceof SwarmError)) return error;
+  const isOver = ASKED_AGAIN.has(error.code);
+  if (!isOver && !NOT_TAKEN.has(error.code)) return error;
+  const message = `${name} was not taken: ${error.message}. The steps before it were: look at the members, and plan again`;
+  return new SwarmError(isOver ? 'OUTCOME_UNKNOWN' : 'STALE_VERSION', message);
+}
 
 /** @throws SwarmError NOT_LEADER, CHANGE_IN_FLIGHT, STALE_VERSION */
 function checkUpToDate({ host, name, voters }: Step, expected: readonly NodeId[]): void {
@@ -107,19 +111,20 @@ async function takeStep(step: Step): Promise<void> {
   throw new SwarmError('UNSAFE_CHANGE', `${name} went wrong: ${trouble}; ${await putBack(before, step)}`);
 }
 
-/** What is wrong with the new configuration; undefined when it has proved itself. @throws SwarmError OUTCOME_UNKNOWN */
+/** What is wrong with the new configuration; undefined when it is proven. @throws SwarmError OUTCOME_UNKNOWN, STALE_VERSION */
 async function verify(
   newcomers: readonly NodeId[],
   { host, look, name, trialMs, voters }: Step,
 ): Promise<string | undefined> {
   for (const deadline = performance.now() + trialMs; ; await delay(LOOK_AGAIN_MS)) {
     const { configuration, role } = host.status();
-    if (role !== 'leader' || !isSame(configuration.voters, voters)) {
-      const why = role === 'leader' ? 'somebody else has changed the voters' : `${host.id} leads no more`;
-      throw new SwarmError(
-        'OUTCOME_UNKNOWN',
-        `${name} was taken, and before it had proved itself ${why}: look at the members, and plan again`,
-      );
+    const before = `${name} was taken, and before it had proved itself`;
+    if (role !== 'leader') {
+      throw new SwarmError('OUTCOME_UNKNOWN', `${before} ${host.id} led no more: look at the members`);
+    }
+    if (!isSame(configuration.voters, voters)) {
+      const present = configuration.voters.join(', ');
+      throw new SwarmError('STALE_VERSION', `${before} somebody let others vote: ${present}. Plan again`);
     }
     const unfit = whyUnfit(newcomers, look());
     if (unfit === undefined) break;

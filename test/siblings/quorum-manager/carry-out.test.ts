@@ -144,8 +144,8 @@ describe('carrying out a plan', () => {
     const world = new World(leader('a'), voter('b'), voter('c'), learner('d'), learner('e'));
     world.afterChange = () => [world.turn('d', { keepsUp: false }), world.turn('e', { voter: false })];
     await expect(outcomeOf(world, world.planned(five))).rejects.toMatchObject({
-      code: 'OUTCOME_UNKNOWN',
-      message: expect.stringContaining('somebody else has changed the voters'),
+      code: 'STALE_VERSION',
+      message: expect.stringContaining('somebody let others vote: a, b, c, d. Plan again'),
     });
     expect(world.changes).toEqual(['+d +e']);
   });
