@@ -183,7 +183,10 @@ export const BALLOT_COMPARISON_MS = 60_000;
 /** Shared documents outside the log: each lies in the memory and on the disk of every instance. */
 export const MAX_CRDT_DOCUMENTS = 1_000;
 
-/** One document as Yjs writes it down: it goes over the wire, and is taken in, in one piece of some 20 ms. */
+/** What several who were apart may have made together; one more is not taken in. */
+export const MAX_CRDT_MERGED_DOCUMENTS = 2 * MAX_CRDT_DOCUMENTS;
+
+/** One document as Yjs writes it down: it is written anew and compared as a whole, in some 20 ms. */
 export const MAX_CRDT_DOCUMENT_BYTES = 2 * MIB;
 
 /** What several who were apart may have made of one together; more is not taken in. */
@@ -205,7 +208,7 @@ export const MAX_CRDT_DEPTH = 4;
 /** Operations of one request. */
 export const MAX_CRDT_OPERATIONS = 1_000;
 
-/** Updates in one frame between two instances; one that is larger goes alone. */
+/** Updates in one frame between two instances: a slow line brings it over in the time that an answer may take. */
 export const MAX_CRDT_FRAME_BYTES = 1 * MIB;
 
 /** State of a document that a checkpoint keeps in the log: with Base64 and the rest it fits a record. */

@@ -1,6 +1,6 @@
 import { decodeStateVector } from 'yjs';
 import type { Clock } from '../../node/port.ts';
-import type { Outcome, SwarmError } from '../../protocol/errors.ts';
+import { type Outcome, SwarmError } from '../../protocol/errors.ts';
 import type { Millis, NodeId } from '../../protocol/ids.ts';
 import { MAX_CRDT_FRAME_BYTES } from '../../protocol/limits.ts';
 import type { Library } from './library.ts';
@@ -12,10 +12,13 @@ import {
   type Pulled,
   parseFetched,
   parsePulled,
+  parsePushed,
+  type Refusal,
 } from './peer-wire.ts';
 import type { Peers } from './peers.ts';
 import type { Presence } from './presence.ts';
 import { covers, type Stability } from './stability.ts';
+import { partsOf } from './update-parts.ts';
 
 interface ComparisonOptions {
   readonly self: NodeId;
@@ -24,16 +27,24 @@ interface ComparisonOptions {
   readonly presence: Presence;
   readonly stability: Stability;
   readonly clock: Clock;
-  /** Takes in what another one has. */
-  takeIn(
-    updates: readonly NamedUpdate[],
-    from: NodeId,
-    done: (failure: SwarmError | undefined) => void,
-  ): void;
+  /** Takes in what another one has. `done` when it is on the disk. */
+  takeIn(updates: readonly NamedUpdate[], from: NodeId, done: TakenIn): void;
   onTrouble(error: SwarmError): void;
 }
 
-/** What one of them does not take is not offered again at once. */
+/** Hears what was refused; or why nothing is on the disk. */
+export type TakenIn = (outcome: Outcome<readonly Refusal[]>) => void;
+
+/** What was asked for, or is to be given: the clocks that the other side has, by document. */
+type Wanted = readonly (readonly [name: string, vector: Uint8Array])[];
+
+/** How far it has come: `part` of the first of `left` are there already. */
+interface Progress {
+  readonly left: Wanted;
+  readonly part: number;
+}
+
+/** A document that one of them does not take is not offered again at once. */
 const PAUSE_MS: Millis = 60_000;
 
 /** To one who is away, at once. */
@@ -51,8 +62,8 @@ export class Comparison {
   readonly #calls = new Map<NodeId, number>();
   /** With whom documents are being exchanged. */
   readonly #exchanging = new Set<NodeId>();
-  /** With whom documents are not exchanged until then: one side has too much, or no room. */
-  readonly #pausedUntil = new Map<NodeId, Millis>();
+  /** By instance and document, until when it is not exchanged: one side has too much, or no room, or makes no sense of it. */
+  readonly #pausedUntil = new Map<NodeId, Map<string, Millis>>();
 
   constructor(options: ComparisonOptions) {
     this.#options = options;
@@ -69,14 +80,15 @@ export class Comparison {
     peers.ask(id, { kind: 'pull', from: self, root, presence: [...presence.all] }, (outcome) => {
       this.#countOff(id);
       const pulled = this.#read(outcome, parsePulled);
-      if (pulled === undefined) return;
-      presence.hear(pulled.presence);
-      if (pulled.entries === undefined) {
+      if (!pulled.ok) return;
+      const { entries, presence: told } = pulled.value;
+      presence.hear(told);
+      if (entries === undefined) {
         // Only what is the same since the question was asked.
         if (root === library.root) this.noteEqual(id);
         return finish(true);
       }
-      this.#exchange(id, pulled.entries, finish);
+      this.#exchange(id, entries, finish);
     });
   }
 
@@ -88,14 +100,17 @@ export class Comparison {
 
   #exchange(id: NodeId, entries: NonNullable<Pulled['entries']>, finish: Finish): void {
     const { gives, wants } = this.#differences(id, entries);
-    if (this.#exchanging.has(id) || (this.#pausedUntil.get(id) ?? 0) > this.#options.clock.now()) return;
+    if (this.#exchanging.has(id)) return;
     this.#exchanging.add(id);
-    this.#fetch(id, wants, () =>
-      this.#give(id, gives, () => {
+    this.fetch(id, wants, (fetched) => {
+      if (!fetched.ok) return void this.#exchanging.delete(id);
+      this.give(id, gives, (given) => {
         this.#exchanging.delete(id);
-        finish(false);
-      }),
-    );
+        this.#pause(id, [...fetched.value, ...(given.ok ? given.value : [])]);
+        // What is paused is no reason to compare again soon.
+        if (given.ok) finish(wants.length + gives.length === 0);
+      });
+    });
   }
 
   /** The answer to one who asks. */
@@ -113,17 +128,45 @@ export class Comparison {
     return { presence: [...presence.all], entries };
   }
 
-  /** The first of what is asked for, as much as fits into a frame and at least one. */
-  gather(wants: readonly NamedUpdate[]): Fetched & { readonly left: readonly NamedUpdate[] } {
+  /** The answer to one who wants something. */
+  answerTo({ part = 0, wants }: PeerRequest & { readonly kind: 'fetch' }): Fetched {
+    const { next, updates } = this.#gather({ left: wants, part });
+    return { updates: [...updates], left: next.left.length, part: next.part };
+  }
+
+  /** Fetches what another one has, part by part. Hears what of it was refused here. */
+  fetch(id: NodeId, wants: Wanted, done: TakenIn): void {
+    this.#fetch(id, { left: wants, part: 0 }, [], done);
+  }
+
+  /** Gives another one what it lacks, part by part. Hears what of it was refused there. */
+  give(id: NodeId, gives: Wanted, done: TakenIn): void {
+    this.#give(id, { left: gives, part: 0 }, [], done);
+  }
+
+  keepOnly(members: readonly NodeId[]): void {
+    for (const id of [...this.#pausedUntil.keys()]) if (!members.includes(id)) this.#pausedUntil.delete(id);
+  }
+
+  /** The first of what is wanted, as much as fits into a frame and at least one part. */
+  #gather({ left, part }: Progress): { readonly updates: readonly NamedUpdate[]; readonly next: Progress } {
     const updates: NamedUpdate[] = [];
     let bytes = 0;
-    for (const [at, [name, vector]] of wants.entries()) {
-      if (bytes >= MAX_CRDT_FRAME_BYTES) return { updates, left: wants.slice(at) };
-      const update = this.#options.library.find(name)?.updateSince(vector) ?? NO_UPDATE;
-      updates.push([name, update]);
-      bytes += update.length;
+    for (const [at, [name, vector]] of left.entries()) {
+      const parts = partsOf(
+        this.#options.library.find(name)?.updateSince(vector) ?? NO_UPDATE,
+        MAX_CRDT_FRAME_BYTES,
+      );
+      for (let number = at === 0 ? part : 0; number < parts.length; number += 1) {
+        const update = parts[number] ?? NO_UPDATE;
+        bytes += update.length;
+        if (updates.length > 0 && bytes > MAX_CRDT_FRAME_BYTES) {
+          return { updates, next: { left: left.slice(at), part: number } };
+        }
+        updates.push([name, update]);
+      }
     }
-    return { updates, left: [] };
+    return { updates, next: { left: [], part: 0 } };
   }
 
   noteEqual(id: NodeId): void {
@@ -137,65 +180,75 @@ export class Comparison {
   #differences(
     id: NodeId,
     entries: NonNullable<Pulled['entries']>,
-  ): { readonly wants: readonly NamedUpdate[]; readonly gives: readonly NamedUpdate[] } {
+  ): { readonly wants: Wanted; readonly gives: Wanted } {
     const { library, stability } = this.#options;
-    const wants: NamedUpdate[] = [];
-    const gives: NamedUpdate[] = [];
+    const wants: Wanted[number][] = [];
+    const gives: Wanted[number][] = [];
     for (const { isGone, name, vector } of entries) {
       const theirs = decodeStateVector(vector);
       const mine = library.find(name);
       stability.note(id, name, theirs);
-      if (mine === undefined) {
-        // What was cleared and is forgotten here is not fetched again from one who has not forgotten it yet.
-        if (!isGone) wants.push([name, NOTHING_KNOWN]);
-        continue;
-      }
-      if (!covers(mine.vector, theirs)) wants.push([name, mine.stateVector]);
-      if (!covers(theirs, mine.vector)) gives.push([name, vector]);
+      // What was cleared and is forgotten here is not fetched again from one who has not forgotten it yet.
+      if (mine === undefined && !isGone) wants.push([name, NOTHING_KNOWN]);
+      if (mine !== undefined && !covers(mine.vector, theirs)) wants.push([name, mine.stateVector]);
+      if (mine !== undefined && !covers(theirs, mine.vector)) gives.push([name, vector]);
     }
     const listed = new Set(entries.map(({ name }) => name));
     for (const name of library.names.filter((one) => !listed.has(one))) {
       if (library.find(name)?.isGone === true) stability.noteAbsent(id, name);
       else gives.push([name, NOTHING_KNOWN]);
     }
-    return { wants, gives };
+    const isOpen = ([name]: Wanted[number]): boolean => !this.#isPaused(id, name);
+    return { wants: wants.filter(isOpen), gives: gives.filter(isOpen) };
   }
 
-  #fetch(id: NodeId, wants: readonly NamedUpdate[], next: () => void): void {
-    if (wants.length === 0) return next();
+  #fetch(id: NodeId, { left, part }: Progress, refused: readonly Refusal[], done: TakenIn): void {
+    if (left.length === 0) return done({ ok: true, value: refused });
     const { peers, self, takeIn } = this.#options;
-    peers.ask(id, { kind: 'fetch', from: self, wants: [...wants] }, (outcome) => {
+    peers.ask(id, { kind: 'fetch', from: self, wants: left.map(([...want]) => want), part }, (outcome) => {
       const fetched = this.#read(outcome, parseFetched);
-      if (fetched === undefined || fetched.updates.length === 0) return void this.#exchanging.delete(id);
-      takeIn(fetched.updates, id, (failure) => this.#pauseFor(id, failure));
-      this.#fetch(id, wants.slice(fetched.updates.length), next);
+      if (!fetched.ok) return done(fetched);
+      const next = { left: left.slice(left.length - fetched.value.left), part: fetched.value.part };
+      // One after the other, each when the one before is on the disk: however large they are, one is in memory.
+      takeIn(fetched.value.updates, id, (taken) => {
+        if (!taken.ok) return done(taken);
+        const all = [...refused, ...taken.value];
+        const hasProgressed = next.left.length < left.length || next.part > part;
+        if (hasProgressed) this.#fetch(id, next, all, done);
+        else done({ ok: true, value: all });
+      });
     });
   }
 
-  #give(id: NodeId, gives: readonly NamedUpdate[], next: () => void): void {
-    if (gives.length === 0) return next();
+  #give(id: NodeId, progress: Progress, refused: readonly Refusal[], done: TakenIn): void {
+    if (progress.left.length === 0) return done({ ok: true, value: refused });
     const { peers, self } = this.#options;
-    const { left, updates } = this.gather(gives);
-    peers.ask(id, { kind: 'push', from: self, updates }, (outcome) => {
-      if (outcome.ok) return this.#give(id, left, next);
-      if (outcome.error.code === 'LIMIT_EXCEEDED') this.#pauseFor(id, outcome.error);
-      this.#exchanging.delete(id);
+    const { next, updates } = this.#gather(progress);
+    peers.ask(id, { kind: 'push', from: self, updates: [...updates] }, (outcome) => {
+      const pushed = this.#read(outcome, parsePushed);
+      if (pushed.ok) this.#give(id, next, [...refused, ...pushed.value.refused], done);
+      else done(pushed);
     });
   }
 
-  #pauseFor(id: NodeId, failure: SwarmError | undefined): void {
-    if (failure === undefined) return;
+  #pause(id: NodeId, refused: readonly Refusal[]): void {
     const { clock, onTrouble } = this.#options;
-    this.#pausedUntil.set(id, clock.now() + PAUSE_MS);
-    onTrouble(failure);
+    const paused = this.#pausedUntil.get(id) ?? new Map<string, Millis>();
+    for (const { code, message, name } of refused) {
+      this.#pausedUntil.set(id, paused.set(name, clock.now() + PAUSE_MS));
+      onTrouble(new SwarmError(code, `between this instance and ${id}: ${message}`));
+    }
   }
 
-  #read<T>(outcome: Outcome<Uint8Array>, parse: (body: Uint8Array) => Outcome<T>): T | undefined {
-    if (!outcome.ok) return undefined;
+  #isPaused(id: NodeId, name: string): boolean {
+    return (this.#pausedUntil.get(id)?.get(name) ?? 0) > this.#options.clock.now();
+  }
+
+  #read<T>(outcome: Outcome<Uint8Array>, parse: (body: Uint8Array) => Outcome<T>): Outcome<T> {
+    if (!outcome.ok) return outcome;
     const parsed = parse(outcome.value);
-    if (parsed.ok) return parsed.value;
-    this.#options.onTrouble(parsed.error);
-    return undefined;
+    if (!parsed.ok) this.#options.onTrouble(parsed.error);
+    return parsed;
   }
 }
 

@@ -3,6 +3,7 @@ import {
   applyUpdate,
   Doc,
   decodeStateVector,
+  diffUpdate,
   encodeStateAsUpdate,
   encodeStateVector,
   getState,
@@ -66,9 +67,10 @@ export class SharedDocument {
     });
   }
 
-  /** At least as many as it has in one piece; exact after `updateSince()`. */
+  /** At least as many as it has in one piece; what waits for something that came before it counts, too. */
   get bytes(): number {
-    return this.#bytes;
+    const { pendingDs, pendingStructs } = this.#doc.store;
+    return this.#bytes + (pendingStructs?.update.length ?? 0) + (pendingDs?.length ?? 0);
   }
 
   /** As many as it has in one piece. */
@@ -126,11 +128,22 @@ export class SharedDocument {
     return update;
   }
 
+  /** What of an update is not here; deletions may be. @throws SwarmError MALFORMED */
+  newIn(update: Uint8Array): Uint8Array {
+    return this.#reading(() => diffUpdate(update, this.stateVector));
+  }
+
   /** @throws SwarmError MALFORMED when `update` is none; nothing has changed then. */
   apply(update: Uint8Array): void {
-    try {
+    this.#reading(() => {
       checkUpdate(update);
       applyUpdate(this.#doc, update, 'elsewhere');
+    });
+  }
+
+  #reading<T>(read: () => T): T {
+    try {
+      return read();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new SwarmError('MALFORMED', `what came for the document ${this.name} cannot be read: ${reason}`);

@@ -1,12 +1,11 @@
 import { encodeStateVector } from 'yjs';
-import { NO_DATA } from '../../protocol/entry.ts';
 import type { SwarmError } from '../../protocol/errors.ts';
 import type { Millis, NodeId } from '../../protocol/ids.ts';
-import { Comparison } from './comparison.ts';
+import { Comparison, type TakenIn } from './comparison.ts';
 import type { Library } from './library.ts';
 import { isRelayed } from './neighbours.ts';
 import { News } from './news.ts';
-import { encodePeer, type NamedUpdate, NOTHING_KNOWN, type PeerRequest, parseFetched } from './peer-wire.ts';
+import { encodePeer, type NamedUpdate, NOTHING_KNOWN, type PeerRequest } from './peer-wire.ts';
 import { type Done, Peers, type PeersOptions } from './peers.ts';
 import type { Presence } from './presence.ts';
 import { Stability } from './stability.ts';
@@ -15,7 +14,7 @@ export interface GossipOptions extends PeersOptions {
   readonly library: Library;
   readonly presence: Presence;
   /** Takes in what came from another instance. `done` when it is on the disk. */
-  takeIn(updates: readonly NamedUpdate[], done: (failure: SwarmError | undefined) => void): void;
+  takeIn(updates: readonly NamedUpdate[], done: TakenIn): void;
   /** False while something outside the documents would bring one back that was cleared. */
   mayForget(name: string): boolean;
   onTrouble(error: SwarmError): void;
@@ -90,6 +89,7 @@ export class Gossip {
     presence.keepOnly(all);
     this.#stability.keepOnly(all);
     this.#news.keepOnly(all);
+    this.#comparison.keepOnly(all);
     this.peers.keepOnly(all);
   }
 
@@ -101,26 +101,21 @@ export class Gossip {
   }
 
   /** Gives another instance all that it lacks of some documents, as far as is known. */
-  hand(id: NodeId, names: readonly string[], done: Done): void {
-    const updates = names.flatMap((name): NamedUpdate[] => {
+  hand(id: NodeId, names: readonly string[], done: TakenIn): void {
+    const gives = names.map((name) => {
       const vector = this.#stability.vectorOf(id, name);
-      const update = this.#options.library
-        .find(name)
-        ?.updateSince(vector && encodeStateVector(new Map(vector)));
-      return update === undefined ? [] : [[name, update]];
+      return [name, vector === undefined ? NOTHING_KNOWN : encodeStateVector(new Map(vector))] as const;
     });
-    this.peers.ask(id, { kind: 'push', from: this.#options.self, updates }, done);
+    this.#comparison.give(id, gives, done);
   }
 
   /** Takes what another instance has of a document, and this one lacks. */
-  take(id: NodeId, name: string, done: (failure: SwarmError | undefined) => void): void {
-    const { library, self } = this.#options;
-    const vector = library.find(name)?.stateVector ?? NOTHING_KNOWN;
-    this.peers.ask(id, { kind: 'fetch', from: self, wants: [[name, vector]] }, (outcome) => {
-      const fetched = outcome.ok ? parseFetched(outcome.value) : outcome;
-      if (fetched.ok) this.#takeIn(fetched.value.updates, { from: id, isToldOn: true }, done);
-      else done(fetched.error);
-    });
+  take(id: NodeId, name: string, done: TakenIn): void {
+    this.#comparison.fetch(
+      id,
+      [[name, this.#options.library.find(name)?.stateVector ?? NOTHING_KNOWN]],
+      done,
+    );
   }
 
   /** Changes the library without telling anybody: all hear of it otherwise. */
@@ -140,14 +135,12 @@ export class Gossip {
     switch (request.kind) {
       case 'pull':
         return done({ ok: true, value: encodePeer(this.#comparison.listFor(request)) });
-      case 'fetch': {
-        const { updates } = this.#comparison.gather(request.wants);
-        return done({ ok: true, value: encodePeer({ updates }) });
-      }
+      case 'fetch':
+        return done({ ok: true, value: encodePeer(this.#comparison.answerTo(request)) });
       case 'push': {
         const isToldOn = isRelayed(this.#options.members());
-        return this.#takeIn(request.updates, { from, isToldOn }, (failure) => {
-          done(failure === undefined ? { ok: true, value: NO_DATA } : { ok: false, error: failure });
+        return this.#takeIn(request.updates, { from, isToldOn }, (taken) => {
+          done(taken.ok ? { ok: true, value: encodePeer({ refused: [...taken.value] }) } : taken);
         });
       }
     }
@@ -156,7 +149,7 @@ export class Gossip {
   #takeIn(
     updates: readonly NamedUpdate[],
     source: { readonly from: NodeId; readonly isToldOn: boolean },
-    done: (failure: SwarmError | undefined) => void,
+    done: TakenIn,
   ): void {
     this.#source = source;
     try {

@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto';
 import { SwarmError } from '../../protocol/errors.ts';
 import { invariant } from '../../protocol/invariant.ts';
-import { MAX_CRDT_DOCUMENT_BYTES, MAX_CRDT_DOCUMENTS, MAX_CRDT_MERGED_BYTES } from '../../protocol/limits.ts';
+import {
+  MAX_CRDT_DOCUMENT_BYTES,
+  MAX_CRDT_DOCUMENTS,
+  MAX_CRDT_MERGED_BYTES,
+  MAX_CRDT_MERGED_DOCUMENTS,
+} from '../../protocol/limits.ts';
 import type { Pen } from './data-type.ts';
 import { type Origin, type Reading, SharedDocument } from './document.ts';
 import { type Operation, parsePath } from './operation.ts';
+import type { NamedUpdate, Refusal } from './peer-wire.ts';
 
 interface LibraryOptions {
   /** After every change, once: `update` is what another replica needs. */
@@ -62,12 +68,10 @@ export class Library {
     const pen = this.#pen;
     invariant(pen !== undefined, 'whoever writes has taken up a pen');
     const known = this.#documents.get(name);
-    if (known !== undefined) {
-      checkBytes(known, operation);
-      return known.mutate(fields, operation, pen);
-    }
+    checkBytes(known, operation);
+    if (known !== undefined) return known.mutate(fields, operation, pen);
     if (!MAKES.has(operation.op)) throw unknown(name);
-    this.#checkCount();
+    this.#checkCount(MAX_CRDT_DOCUMENTS);
     const made = this.#create(name);
     try {
       made.mutate(fields, operation, pen);
@@ -77,21 +81,34 @@ export class Library {
     }
   }
 
+  /** Takes in what another replica has, as far as it may be: what is wrong with one document is no matter of the others. */
+  takeIn(updates: readonly NamedUpdate[]): readonly Refusal[] {
+    return updates.flatMap(([name, update]) => {
+      try {
+        this.apply(name, update);
+        return [];
+      } catch (error) {
+        if (!(error instanceof SwarmError)) throw error;
+        const { code, message } = error;
+        return [{ name, code: code === 'LIMIT_EXCEEDED' ? code : 'MALFORMED', message }];
+      }
+    });
+  }
+
   /** Takes in what another replica has. @throws SwarmError MALFORMED, LIMIT_EXCEEDED */
   apply(name: string, update: Uint8Array): void {
     const known = this.#documents.get(name);
+    if (known === undefined) this.#checkCount(MAX_CRDT_MERGED_DOCUMENTS);
+    else checkMerged(known, update);
     const document = known ?? this.#create(name);
-    if (document.bytes + update.length > MAX_CRDT_MERGED_BYTES) {
-      const { length } = document.updateSince();
-      if (length + update.length > MAX_CRDT_MERGED_BYTES) {
-        throw new SwarmError('LIMIT_EXCEEDED', `${name} would have more than ${MAX_CRDT_MERGED_BYTES} bytes`);
-      }
-    }
     const own = this.#pen === undefined ? 0 : document.clockOf(this.#pen.client);
-    document.apply(update);
+    try {
+      document.apply(update);
+    } finally {
+      // There is nothing there either.
+      if (known === undefined && document.isBlank) this.forget(name);
+    }
     if (this.#pen !== undefined && document.clockOf(this.#pen.client) > own) this.#options.onTwin?.();
-    // There is nothing there either.
-    if (known === undefined && document.isBlank) this.forget(name);
   }
 
   /** As if it had never been. */
@@ -101,9 +118,9 @@ export class Library {
     this.#root = undefined;
   }
 
-  #checkCount(): void {
-    if (this.#documents.size < MAX_CRDT_DOCUMENTS) return;
-    throw new SwarmError('LIMIT_EXCEEDED', `there are ${MAX_CRDT_DOCUMENTS} documents; clear one of them`);
+  #checkCount(limit: number): void {
+    if (this.#documents.size < limit) return;
+    throw new SwarmError('LIMIT_EXCEEDED', `there are ${limit} documents; clear one of them`);
   }
 
   #create(name: string): SharedDocument {
@@ -131,12 +148,27 @@ function unknown(name: string): SwarmError {
 }
 
 /** Whoever makes room may always do so. */
-function checkBytes(document: SharedDocument, { op }: Operation): void {
-  if (!MAKES.has(op) || document.bytes < MAX_CRDT_DOCUMENT_BYTES) return;
-  const { length } = document.updateSince();
-  if (length < MAX_CRDT_DOCUMENT_BYTES) return;
+function checkBytes(document: SharedDocument | undefined, operation: Operation): void {
+  if (!MAKES.has(operation.op)) return;
+  const added = Buffer.byteLength(JSON.stringify(operation));
+  if ((document?.bytes ?? 0) + added <= MAX_CRDT_DOCUMENT_BYTES) return;
+  const bytes = document?.updateSince().length ?? 0;
+  if (bytes + added <= MAX_CRDT_DOCUMENT_BYTES) return;
   throw new SwarmError(
     'LIMIT_EXCEEDED',
-    `${document.name} has ${length} bytes, and ${MAX_CRDT_DOCUMENT_BYTES} are the most; remove something, or go on in another document`,
+    `${operation.path} is in a document of ${bytes} bytes, ${added} are to come, and ${MAX_CRDT_DOCUMENT_BYTES} are the most; remove something, or go on in another document`,
+  );
+}
+
+/** What is here already does not count twice. */
+function checkMerged(document: SharedDocument, update: Uint8Array): void {
+  if (document.bytes + update.length <= MAX_CRDT_MERGED_BYTES) return;
+  const bytes = document.updateSince().length;
+  if (bytes + update.length <= MAX_CRDT_MERGED_BYTES) return;
+  const { length } = document.newIn(update);
+  if (bytes + length <= MAX_CRDT_MERGED_BYTES) return;
+  throw new SwarmError(
+    'LIMIT_EXCEEDED',
+    `${document.name} has ${bytes} bytes, ${length} would come to it, and ${MAX_CRDT_MERGED_BYTES} are the most`,
   );
 }

@@ -101,7 +101,7 @@ export class News {
     const outbox = this.#outboxOf(id);
     outbox.queue.push(update);
     outbox.bytes += update[1].length;
-    if (outbox.bytes <= MAX_CRDT_FRAME_BYTES || outbox.queue.length === 1) return;
+    if (outbox.bytes <= MAX_CRDT_FRAME_BYTES) return;
     empty(outbox);
     this.#options.onLeftBehind(id);
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Outcome, SwarmError } from '../../protocol/errors.ts';
-import { MAX_CRDT_DOCUMENTS, MAX_INSTANCES } from '../../protocol/limits.ts';
+import { MAX_CRDT_MERGED_DOCUMENTS, MAX_INSTANCES } from '../../protocol/limits.ts';
 import { pack, unpack } from '../../swarm/wire.ts';
 import { presenceSchema } from './presence.ts';
 import { isStateVector } from './update-shape.ts';
@@ -9,7 +9,7 @@ const bytes = z.custom<Uint8Array>((given) => given instanceof Uint8Array);
 const vector = z.custom<Uint8Array>((given) => given instanceof Uint8Array && isStateVector(given));
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/);
 const presence = z.array(presenceSchema).max(MAX_INSTANCES);
-const updates = z.array(z.tuple([name, bytes])).max(MAX_CRDT_DOCUMENTS * 2);
+const updates = z.array(z.tuple([name, bytes])).max(MAX_CRDT_MERGED_DOCUMENTS);
 
 const requestSchema = z.discriminatedUnion('kind', [
   /** What have you? `root` says what I have. */
@@ -18,9 +18,11 @@ const requestSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('fetch'),
     from: z.string(),
-    wants: z.array(z.tuple([name, vector])).max(MAX_CRDT_DOCUMENTS * 2),
+    wants: z.array(z.tuple([name, vector])).max(MAX_CRDT_MERGED_DOCUMENTS),
+    /** Of the first of them so many parts have come already. */
+    part: z.int().nonnegative().optional(),
   }),
-  /** This is new. Answered when it is on the disk. */
+  /** This is new. Answered when it is on the disk, with what was refused. */
   z.object({ kind: z.literal('push'), from: z.string(), updates }),
 ]);
 
@@ -29,21 +31,32 @@ const entrySchema = z.object({ name, vector, isGone: z.boolean() });
 const pulledSchema = z.object({
   presence,
   /** Undefined: the same. */
-  entries: z
-    .array(entrySchema)
-    .max(MAX_CRDT_DOCUMENTS * 2)
-    .optional(),
+  entries: z.array(entrySchema).max(MAX_CRDT_MERGED_DOCUMENTS).optional(),
 });
 
 /** The first of the documents that were asked for: those that fit into a frame. */
-const fetchedSchema = z.object({ updates });
+const fetchedSchema = z.object({
+  updates,
+  /** So many of those that were asked for are still to come, and of the first of them so many parts have. */
+  left: z.int().nonnegative(),
+  part: z.int().nonnegative(),
+});
+
+/** Documents of which an update was not taken in. All others were. */
+const pushedSchema = z.object({
+  refused: z
+    .array(z.object({ name, code: z.enum(['LIMIT_EXCEEDED', 'MALFORMED']), message: z.string() }))
+    .max(MAX_CRDT_MERGED_DOCUMENTS),
+});
 
 export type PeerRequest = z.infer<typeof requestSchema>;
 export type Pulled = z.infer<typeof pulledSchema>;
 export type Fetched = z.infer<typeof fetchedSchema>;
+export type Pushed = z.infer<typeof pushedSchema>;
+export type Refusal = Pushed['refused'][number];
 export type NamedUpdate = z.infer<typeof updates>[number];
 
-export const encodePeer = (message: PeerRequest | Pulled | Fetched): Uint8Array => pack(message);
+export const encodePeer = (message: PeerRequest | Pulled | Fetched | Pushed): Uint8Array => pack(message);
 
 /** @throws SwarmError MALFORMED */
 export function parsePeerRequest(given: unknown): PeerRequest {
@@ -55,6 +68,8 @@ export function parsePeerRequest(given: unknown): PeerRequest {
 export const parsePulled = (body: Uint8Array): Outcome<Pulled> => read(pulledSchema, body);
 
 export const parseFetched = (body: Uint8Array): Outcome<Fetched> => read(fetchedSchema, body);
+
+export const parsePushed = (body: Uint8Array): Outcome<Pushed> => read(pushedSchema, body);
 
 function read<T>(schema: z.ZodType<T>, body: Uint8Array): Outcome<T> {
   try {

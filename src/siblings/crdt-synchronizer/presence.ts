@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Millis, NodeId } from '../../protocol/ids.ts';
+import { MAX_INSTANCES } from '../../protocol/limits.ts';
 
 /** Tasks of one instance that presence names. */
 export const MAX_WORKING = 20;
@@ -60,7 +61,7 @@ export class Presence {
       ...rest,
       ageMs: Math.max(0, Math.round(now() - at)),
     }));
-    return [own, ...others.filter(({ ageMs }) => ageMs < FORGET_AFTER_MS)];
+    return [own, ...others.filter(({ ageMs }) => ageMs < FORGET_AFTER_MS)].slice(0, MAX_INSTANCES);
   }
 
   hear(told: readonly PresenceJson[]): void {
@@ -68,8 +69,10 @@ export class Presence {
     for (const { ageMs, ...one } of told) {
       // A former life of this instance beat faster, or by another clock.
       if (one.id === self) this.#beat = Math.max(this.#beat, one.beat);
-      else if (one.beat > (this.#heard.get(one.id)?.beat ?? -1))
+      else if (one.beat > (this.#heard.get(one.id)?.beat ?? -1)) {
+        if (!this.#heard.has(one.id) && this.#heard.size >= MAX_INSTANCES) continue;
         this.#heard.set(one.id, { ...one, at: now() - ageMs });
+      }
     }
   }
 

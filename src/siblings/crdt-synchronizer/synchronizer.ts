@@ -13,6 +13,7 @@ import type {
   ReadingJson,
   WaitedJson,
 } from './client-wire.ts';
+import type { TakenIn } from './comparison.ts';
 import { Gossip } from './gossip.ts';
 import { Library } from './library.ts';
 import { askMajority } from './majority.ts';
@@ -180,19 +181,11 @@ export class Synchronizer {
     return { versions: Object.fromEntries(versions), from: this.#options.self };
   }
 
-  #takeIn(updates: readonly NamedUpdate[], done: (failure: SwarmError | undefined) => void): void {
-    let failure: SwarmError | undefined;
-    for (const [name, update] of updates) {
-      try {
-        this.#library.apply(name, update);
-      } catch (error) {
-        if (!(error instanceof SwarmError)) throw error;
-        failure ??= error;
-      }
-    }
+  #takeIn(updates: readonly NamedUpdate[], done: TakenIn): void {
+    const refused = this.#library.takeIn(updates);
     this.#settle().then(
-      () => done(failure),
-      (error: unknown) => done(error as SwarmError),
+      () => done({ ok: true, value: refused }),
+      (error: unknown) => done({ ok: false, error: error as SwarmError }),
     );
   }
 
@@ -224,19 +217,23 @@ export class Synchronizer {
   }
 
   #giveToMajority(names: readonly string[]): Promise<void> {
-    const { configuration, self } = this.#options;
-    return askMajority(configuration(), self, (voter) => {
-      return new Promise((resolve, reject) => {
-        this.#gossip.hand(voter, names, (outcome) => (outcome.ok ? resolve() : reject(outcome.error)));
-      });
-    });
+    return this.#withMajority((voter, done) => this.#gossip.hand(voter, names, done));
   }
 
   #gatherFromMajority(name: string): Promise<void> {
+    return this.#withMajority((voter, done) => this.#gossip.take(voter, name, done));
+  }
+
+  #withMajority(work: (voter: NodeId, done: TakenIn) => void): Promise<void> {
     const { configuration, self } = this.#options;
     return askMajority(configuration(), self, (voter) => {
       return new Promise((resolve, reject) => {
-        this.#gossip.take(voter, name, (failure) => (failure === undefined ? resolve() : reject(failure)));
+        work(voter, (outcome) => {
+          if (!outcome.ok) return reject(outcome.error);
+          const [refusal] = outcome.value;
+          if (refusal === undefined) resolve();
+          else reject(new SwarmError(refusal.code, refusal.message));
+        });
       });
     });
   }

@@ -45,8 +45,8 @@ export class Lab {
   readonly time: VirtualTime;
   readonly sites: readonly Site[];
   members: readonly NodeId[];
-  /** Bytes that were sent, and requests. */
-  readonly traffic = { bytes: 0, requests: 0 };
+  /** Bytes that were sent, requests, and the bytes of the largest request or answer. */
+  readonly traffic = { bytes: 0, requests: 0, largest: 0 };
   readonly #options: LabOptions;
   readonly #chance: () => number;
   #apart: ReadonlySet<NodeId> = new Set();
@@ -73,8 +73,8 @@ export class Lab {
       members: () => this.members,
       ask: (peer, request, how) => this.#carry({ from: id, to: peer, request }, how),
       takeIn: (updates, done) => {
-        for (const [name, update] of updates) library.apply(name, update);
-        this.time.defer(id, () => done(undefined));
+        const refused = library.takeIn(updates);
+        this.time.defer(id, () => done({ ok: true, value: refused }));
       },
       mayForget: () => true,
       onTrouble: (error) => troubles.push(error),
@@ -138,14 +138,19 @@ export class Lab {
     const late = new SwarmError('TIMEOUT', `${to} has not answered`);
     time.schedule({ at: time.now + timeoutMs, owner: from, run: () => finish({ ok: false, error: late }) });
     this.traffic.requests += 1;
-    this.traffic.bytes += request.length;
+    this.#count(request);
     this.#deliver(from, to, () => {
       const target = this.sites.find(({ id }) => id === to);
       target?.gossip.handle(parsePeerRequest(unpack(request)), (outcome) => {
-        if (outcome.ok) this.traffic.bytes += outcome.value.length;
+        if (outcome.ok) this.#count(outcome.value);
         this.#deliver(to, from, () => finish(outcome));
       });
     });
+  }
+
+  #count({ length }: Uint8Array): void {
+    this.traffic.bytes += length;
+    this.traffic.largest = Math.max(this.traffic.largest, length);
   }
 
   /** Also late, and out of order. */

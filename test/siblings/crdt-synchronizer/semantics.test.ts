@@ -290,6 +290,31 @@ describe('bounds', () => {
     one.library.mutate(clear('map/t0'));
     one.library.mutate(inc('map/hits'));
   });
+
+  test('refuse one operation that alone is larger than a document: the others would never take it in', () => {
+    const one = new Replica(1);
+    const values = Array.from({ length: 200 }, () => 'ü'.repeat(16_000));
+    const refused = expect.objectContaining({ code: 'LIMIT_EXCEEDED' });
+    expect(() => one.library.mutate({ op: 'insert', path: 'list', values })).toThrow(refused);
+    expect(one.library.names).toEqual([]);
+    one.library.mutate({ op: 'insert', path: 'list', values: values.slice(0, 50) });
+    expect(() => one.library.mutate({ op: 'insert', path: 'list', values })).toThrow(refused);
+  });
+
+  test('take in again what they have, however large they are', () => {
+    const [one, other, third] = [new Replica(1), new Replica(2), new Replica(3)];
+    for (const replica of [one, other, third]) {
+      const fill = (): boolean =>
+        replica.try({ op: 'insert', path: 'big', values: ['x'.repeat(16_000), 'y'.repeat(16_000)] });
+      while (fill()) expect(replica.library.names).toEqual(['big']);
+    }
+    for (const replica of [other, third]) one.pull(replica);
+    const whole = one.library.find('big')?.updateSince() ?? new Uint8Array(0);
+    expect(whole.length).toBeGreaterThan(5_900_000);
+    const { root } = one.library;
+    one.library.apply('big', whole);
+    expect(one.library.root).toBe(root);
+  });
 });
 
 /** Recipes that look right. Each loses something, and the properties above would tell. */
