@@ -37,8 +37,8 @@ export interface AddressLimits {
 export interface AddressLimitsOptions {
   /** In milliseconds. */
   readonly now: () => Millis;
-  /** Somebody there asks for more than there is. */
-  readonly onFlood: (address: RemoteAddress) => void;
+  /** Somebody there asks for more than there is; `why` is what he would be told. */
+  readonly onFlood: (address: RemoteAddress, why: string) => void;
 }
 
 /**
@@ -50,17 +50,20 @@ export interface AddressLimitsOptions {
 export function createAddressLimits({ now, onFlood }: AddressLimitsOptions): AddressLimits {
   const visits = new Map<RemoteAddress, Bucket>();
   const refusals = new Map<RemoteAddress, Bucket>();
+  const turnAway = (address: RemoteAddress, why: string): string => {
+    onFlood(address, why);
+    return why;
+  };
   return {
     visit(address) {
       const time = now();
       const refused = refusals.get(address);
       if (refused !== undefined && filled(refused, REFUSALS, time) < 1) {
-        return 'too many hellos from this address were refused; wait a minute';
+        return turnAway(address, 'too many hellos from this address were refused; wait a minute');
       }
       const allowance = isLoopback(address) ? LOOPBACK_VISITS : VISITS;
       if (spend(visits, address, { allowance, time })) return undefined;
-      onFlood(address);
-      return 'too many requests from this address';
+      return turnAway(address, 'too many requests from this address');
     },
     noteRefusal(address) {
       if (!isLoopback(address)) spend(refusals, address, { allowance: REFUSALS, time: now() });

@@ -29,7 +29,9 @@ export interface ReceptionOptions {
   readonly maxBufferedBytes: number;
   readonly onClient: (connection: ClientConnection) => ClientHandlers;
   readonly doorstep: Doorstep;
-  readonly limits: AddressLimits;
+  readonly limits: Pick<AddressLimits, 'noteRefusal'>;
+  /** Why a request over this connection is refused; undefined: it is not. */
+  readonly visit: (connection: IncomingMessage['socket']) => string | undefined;
   readonly onTrouble: (error: SwarmError) => void;
   readonly onMisconduct: (misconduct: Misconduct) => void;
 }
@@ -135,7 +137,7 @@ export function createReception(options: ReceptionOptions): Reception {
 
   return {
     upgrade(request, socket, head) {
-      const tooMany = limits.visit(remoteAddressOf(request.socket.remoteAddress));
+      const tooMany = options.visit(request.socket);
       if (tooMany !== undefined) return refuse(socket, 503, tooMany);
       const verdict = guard(request);
       if (verdict.kind === 'refused') return refuse(socket, 403, verdict.reason);

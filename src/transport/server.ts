@@ -9,6 +9,7 @@ import { addressesOf, authorityOf } from './address.ts';
 import { createAddressLimits } from './address-limits.ts';
 import type { ClientConnection, ClientHandlers } from './client-connection.ts';
 import type { LinkCredentials } from './client-credentials.ts';
+import { createConnectionGate, guardConnections } from './connection-gate.ts';
 import { createDoorstep } from './doorstep.ts';
 import type { Dialled } from './handshake.ts';
 import { type Identity, sameSecret } from './hello.ts';
@@ -17,7 +18,6 @@ import { createGuard } from './http-guard.ts';
 import { createPeerNetwork } from './peer-network.ts';
 import type { LinkReport, LinkSecurity, Transport } from './port.ts';
 import { createReception } from './reception.ts';
-import { remoteAddressOf } from './remote-address.ts';
 import { createPort, renewPort } from './tls.ts';
 import { withoutRepeats } from './trouble.ts';
 
@@ -101,21 +101,19 @@ export async function openTransportServer(options: TransportServerOptions): Prom
 
   const scheme = security.tls === undefined ? 'http' : 'https';
   const guard = createGuard({ addresses, port, scheme });
-  const flood = (detail: string) => (address: string) =>
+  const onFlood = (address: string, detail: string): void =>
     onMisconduct({ kind: 'flood', subject: `address ${address}`, detail });
-  const limits = createAddressLimits({
-    now: () => performance.now(),
-    onFlood: flood('more requests than one address may make'),
-  });
-  const doorstep = createDoorstep(flood('more connections than one address may have'));
+  const limits = createAddressLimits({ now: () => performance.now(), onFlood });
+  const doorstep = createDoorstep((address) =>
+    onFlood(address, 'more connections than one address may have'),
+  );
+  const gate = createConnectionGate({ limits, doorstep, isSecured: security.tls !== undefined });
   const watched = { leastLevel, maxBufferedBytes, onBallot, onMisconduct, onTrouble };
   const network = createPeerNetwork({ ...options, ...watched, ours: identity });
-  const reception = createReception({ ...options, ...watched, security, guard, network, doorstep, limits });
-  http.on('connection', doorstep.admit);
-  answerRequests(http, {
-    ...{ guard, health: options.health },
-    visit: ({ socket }) => limits.visit(remoteAddressOf(socket.remoteAddress)),
-  });
+  const door = { guard, network, doorstep, limits, visit: gate.visit };
+  const reception = createReception({ ...options, ...watched, ...door, security });
+  guardConnections(http, gate.admit);
+  answerRequests(http, { guard, health: options.health, visit: ({ socket }) => gate.visit(socket) });
   http.on('upgrade', reception.upgrade);
   http.on('tlsClientError', (cause: Error, { remoteAddress }: TLSSocket) =>
     reception.failedAtTls(cause, remoteAddress),

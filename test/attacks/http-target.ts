@@ -37,7 +37,8 @@ function openDoor() {
   const reception = createReception({
     ...{ ...watched, identity, guard, network, security: SECURITY },
     doorstep: { admit: () => true, greeted: nothing },
-    limits: { visit: () => undefined, noteRefusal: nothing },
+    limits: { noteRefusal: nothing },
+    visit: () => undefined,
     onClient: () => ({ onRequests: nothing, onClosed: nothing }),
   });
   const http = createServer({ maxHeaderSize: 8 * 1024 });
