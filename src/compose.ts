@@ -12,7 +12,10 @@ import { DEFAULT_VERIFY_MS } from './protocol/limits.ts';
 import { raftConfig } from './raft/config.ts';
 import { crdtSynchronizer } from './siblings/crdt-synchronizer/companion.ts';
 import { createQuorumManager } from './siblings/quorum-manager/companion.ts';
-import { openInstanceSecurity } from './siblings/security-manager/instance-security.ts';
+import {
+  type InstanceSecurity,
+  openInstanceSecurity,
+} from './siblings/security-manager/instance-security.ts';
 import { watchMisconduct } from './siblings/security-manager/misconduct-watch.ts';
 import type { SnapshotStore } from './storage/port.ts';
 import { openWal, type WalOptions } from './storage/wal.ts';
@@ -38,7 +41,7 @@ import { Service } from './swarm/service.ts';
 import { TaskMachine } from './tasks/machine.ts';
 import { LATEST_LEVEL } from './tasks/member.ts';
 import { PROMPT_WORK } from './tasks/task.ts';
-import { openTransportServer } from './transport/server.ts';
+import { openTransportServer, type TransportServerOptions } from './transport/server.ts';
 
 /** Siblings that work inside every instance. */
 const COMPANIONS: readonly CompanionFactory[] = [createQuorumManager, watchMisconduct, crdtSynchronizer];
@@ -88,7 +91,10 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   const newcomer = { folder, name: id, version };
   const { memberId, admission } = await comeUpAs(newcomer, { isFounder: roster.seeds === undefined });
   const machine = new TaskMachine();
-  const security = await openInstanceSecurity({ ...newcomer, memberId, machine, former: admission?.former });
+  const security = await openInstanceSecurity({
+    ...{ ...newcomer, memberId, machine, former: admission?.former },
+    onRevoked: (error) => endWith(error, options, stop),
+  });
   const storage = await openWal({
     ...{ folder: folder.wal(id), clusterId, nodeId: memberId },
     ...{ hasPeers: hasPeers(roster), ...repairWords(id, onTrouble) },
@@ -135,8 +141,7 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
     },
     health: () => ({ id: memberId, clusterId, swarm: roster.name, ...healthOf(instance.status()) }),
     onTrouble,
-    onMisconduct: (misconduct) => instance.noteMisconduct(misconduct),
-    onBallot: (ballot) => instance.noteBallot(ballot),
+    ...heardOnLinks(instance, security),
   });
   security.attach(server);
   const node = createNode({
@@ -168,6 +173,18 @@ export async function startInstance(options: ComposeOptions): Promise<RunningIns
   return { url: server.url, instance, entered: entrance.entered, stop };
 }
 
+/** What the links tell of those at their other ends, and of this one. */
+function heardOnLinks(
+  instance: Instance,
+  security: InstanceSecurity,
+): Pick<TransportServerOptions, 'onMisconduct' | 'onBallot' | 'onRevoked'> {
+  return {
+    onMisconduct: (misconduct) => instance.noteMisconduct(misconduct),
+    onBallot: (ballot) => instance.noteBallot(ballot),
+    onRevoked: () => security.heardOfRevocation(),
+  };
+}
+
 /** What it holds differs from the others: it stops, keeps it, and does not come up before somebody has decided. */
 function keepOut(
   { folder, id, onStopped }: Pick<ComposeOptions, 'folder' | 'id' | 'onStopped'>,
@@ -175,7 +192,15 @@ function keepOut(
   stop: RunningInstance['stop'],
 ): void {
   noteQuarantine(folder, id, why);
-  stop('at-once').then(() => onStopped(quarantined(folder, id, why)), onStopped);
+  endWith(quarantined(folder, id, why), { onStopped }, stop);
+}
+
+function endWith(
+  error: SwarmError,
+  { onStopped }: Pick<ComposeOptions, 'onStopped'>,
+  stop: RunningInstance['stop'],
+): void {
+  stop('at-once').then(() => onStopped(error), onStopped);
 }
 
 type Found = Omit<Admission, keyof PendingAdmission | 'signal' | 'onRefused'>;

@@ -36,6 +36,7 @@ const WRONG_INPUT: ReadonlySet<ErrorCode> = new Set([
   'WRONG_CLUSTER',
   'WRONG_PROTOCOL',
   'UNAUTHORIZED',
+  'REVOKED',
   'HOOK_DENIED',
 ]);
 

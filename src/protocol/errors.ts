@@ -54,6 +54,7 @@ export type ErrorCode =
   | 'WRONG_PROTOCOL'
   | 'UNKNOWN_NODE'
   | 'UNAUTHORIZED'
+  | 'REVOKED'
   | 'MALFORMED'
   | 'OUT_OF_SEQUENCE'
   // People's input

@@ -39,6 +39,9 @@ const SILENCE_MS = 3_000;
 /** Another node may answer, or this one in a moment. */
 const WORTH_ASKING_AGAIN: ReadonlySet<ErrorCode> = new Set(['OUTCOME_UNKNOWN', 'NOT_RUNNING', 'BUSY']);
 
+/** Another node would say the same. */
+const REFUSED_FOR_GOOD: ReadonlySet<ErrorCode> = new Set(['UNAUTHORIZED', 'REVOKED']);
+
 const ASKED_OF_ANYBODY: ReadonlySet<number> = new Set([REQUEST.propose, REQUEST.query]);
 
 export interface ClientOptions {
@@ -285,7 +288,7 @@ export class SwarmClient implements Swarm {
     try {
       return await this.#open(url, trial);
     } catch (error) {
-      if (!(error instanceof SwarmError) || error.code === 'UNAUTHORIZED') throw error;
+      if (!(error instanceof SwarmError) || REFUSED_FOR_GOOD.has(error.code)) throw error;
       return error.message;
     }
   }

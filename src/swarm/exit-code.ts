@@ -21,6 +21,8 @@ export const INSTANCE_EXIT = {
   inUse: 75,
   /** EX_PROTOCOL: what it holds is not what the others hold. */
   quarantined: 76,
+  /** EX_NOPERM: its certificate was revoked, and nobody lets it in any more. */
+  revoked: 77,
   /** EX_CONFIG: it is told to be what it cannot be. */
   misconfigured: 78,
 } as const;
@@ -32,6 +34,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   DATA_LOCKED: INSTANCE_EXIT.inUse,
   PORT_IN_USE: INSTANCE_EXIT.inUse,
   QUARANTINED: INSTANCE_EXIT.quarantined,
+  REVOKED: INSTANCE_EXIT.revoked,
   DATA_FOREIGN: INSTANCE_EXIT.misconfigured,
   BAD_INPUT: INSTANCE_EXIT.misconfigured,
   UNKNOWN_NODE: INSTANCE_EXIT.misconfigured,
@@ -56,6 +59,7 @@ const LASTING: ReadonlyMap<number, string> = new Map([
   [INSTANCE_EXIT.damaged, 'its data are damaged'],
   [INSTANCE_EXIT.diskFailed, 'its disk failed'],
   [INSTANCE_EXIT.quarantined, 'it is in quarantine'],
+  [INSTANCE_EXIT.revoked, 'its certificate was revoked'],
   [INSTANCE_EXIT.misconfigured, 'it is not set up to work'],
 ]);
 

@@ -13,6 +13,7 @@ const LASTING: ReadonlySet<ErrorCode> = new Set([
   // This side is told to be what it cannot be, and a person has to correct it.
   'BAD_INPUT',
   'UNAUTHORIZED',
+  'REVOKED',
   'WRONG_CLUSTER',
   'WRONG_PROTOCOL',
   'UNKNOWN_NODE',

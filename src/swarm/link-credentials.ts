@@ -64,22 +64,31 @@ export function credentialsWith(ca: string, trust: Trust, own: KeyPair | undefin
 }
 
 /** Why a certificate is worth nothing; undefined when it is of an authority that is trusted, and of now. */
-export function whyDistrusted(
+export function whyDistrusted(certificate: X509Certificate, trust: Trust, now: number): string | undefined {
+  return distrustOf(certificate, trust, now)?.message;
+}
+
+/** The same as what its owner is told: `REVOKED`, and for all else `UNAUTHORIZED`. */
+export function distrustOf(
   certificate: X509Certificate,
   { authorities, revoked }: Trust,
   now: number,
-): string | undefined {
+): SwarmError | undefined {
+  const refuse = (why: string): SwarmError => new SwarmError('UNAUTHORIZED', why);
   const identity = certifiedIdentity(certificate);
-  if (identity === undefined) return 'the certificate names nobody of a swarm';
+  if (identity === undefined) return refuse('the certificate names nobody of a swarm');
   const name = revocationName(identity);
   const isOurs = authorities.some((one) => certificate.checkIssued(one) && certificate.verify(one.publicKey));
-  if (!isOurs) return `the certificate of ${name} is of an authority that is not trusted here`;
+  if (!isOurs) return refuse(`the certificate of ${name} is of an authority that is not trusted here`);
+  if (revoked.has(name)) return new SwarmError('REVOKED', `the certificate of ${name} was revoked`);
   if (Date.parse(certificate.validTo) <= now)
-    return `the certificate of ${name} expired on ${certificate.validTo}`;
+    return refuse(`the certificate of ${name} expired on ${certificate.validTo}`);
   if (Date.parse(certificate.validFrom) > now) {
-    return `the certificate of ${name} is not valid before ${certificate.validFrom}; compare the clocks`;
+    return refuse(
+      `the certificate of ${name} is not valid before ${certificate.validFrom}; compare the clocks`,
+    );
   }
-  return revoked.has(name) ? `the certificate of ${name} was revoked` : undefined;
+  return undefined;
 }
 
 /** As it stands in the list of those who are not let in. */

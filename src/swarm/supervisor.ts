@@ -50,7 +50,7 @@ const HEAD_START_MS = 5_000;
 const LOOK_FOR_RETURN_MS = 500;
 
 /** What may befall one instance alone, and is no mistake of whoever starts the swarm. */
-const OF_ONE_DISK: ReadonlySet<ErrorCode> = new Set(['DATA_DAMAGED', 'DISK_FAILED']);
+const OF_ONE_ALONE: ReadonlySet<ErrorCode> = new Set(['DATA_DAMAGED', 'DISK_FAILED', 'REVOKED']);
 
 interface Ward {
   readonly id: NodeId;
@@ -151,7 +151,7 @@ export class Supervisor {
 
   #canDoWithout(failures: readonly SwarmError[]): boolean {
     const ready = this.#wards.filter(({ state }) => state === 'ready').length;
-    const isOfOne = (failure: SwarmError): boolean => OF_ONE_DISK.has(failure.code) || isOfTheSwarm(failure);
+    const isOfOne = (failure: SwarmError): boolean => OF_ONE_ALONE.has(failure.code) || isOfTheSwarm(failure);
     return ready >= majority(this.#wards.length) && failures.every(isOfOne);
   }
 

@@ -13,6 +13,7 @@ const CLOSE_CODES: Partial<Record<ErrorCode, number>> = {
   LIMIT_EXCEEDED: 4008,
   STOPPED: 4009,
   OUT_OF_SEQUENCE: 4010,
+  REVOKED: 4011,
 };
 
 const OTHER_CLOSE_CODE = 4000;

@@ -2,9 +2,10 @@ import { randomUUID, type X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { type RawData, WebSocket } from 'ws';
 import { type Outcome, SwarmError } from '../protocol/errors.ts';
+import type { NodeId } from '../protocol/ids.ts';
 import { HELLO_DEADLINE_MS, MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import { sourceFor } from './address.ts';
-import type { LinkCredentials } from './client-credentials.ts';
+import { certifiedIdentity, type LinkCredentials } from './client-credentials.ts';
 import { closeWith, errorOfClose } from './closing.ts';
 import {
   decodeHello,
@@ -97,7 +98,10 @@ export function dial(
   });
   socket.on('open', () => socket.send(encodeHello(ours, expected.kind, link)));
   awaitHello(socket, { ours, expected: believing(expected, tls, () => shown) }, (outcome) => {
-    if (!outcome.ok) return done({ ok: false, error: failure ?? outcome.error });
+    if (!outcome.ok) {
+      const isTold = tls !== undefined && isSaidBy(shown?.certificate, { ours, expected, tls });
+      return done({ ok: false, error: failure ?? (isTold ? outcome.error : hearsay(outcome.error)) });
+    }
     keepAlive(socket);
     const hello = outcome.value;
     const sequences = numbering(hello, link, 'dialler');
@@ -108,6 +112,26 @@ export function dial(
     failure ??= new SwarmError('STOPPED', 'the link was given up');
     socket.terminate();
   };
+}
+
+/** Whoever answers has proven to be the member that is looked for, though it has not said hello. */
+function isSaidBy(
+  certificate: X509Certificate | undefined,
+  {
+    ours,
+    expected,
+    tls,
+  }: { readonly ours: Identity; readonly expected: Expected; readonly tls: LinkCredentials },
+): boolean {
+  const named = certificate === undefined ? undefined : certifiedIdentity(certificate);
+  if (certificate === undefined || named?.kind !== 'member' || named.clusterId !== ours.clusterId)
+    return false;
+  return expected.objection(named.name as NodeId) === undefined && tls.objection(certificate) === undefined;
+}
+
+/** A node ends for good when it was revoked: that must not be for anybody to say who can take the place of a member. */
+function hearsay(error: SwarmError): SwarmError {
+  return error.code === 'REVOKED' ? new SwarmError('UNAUTHORIZED', error.message, error.details) : error;
 }
 
 /** With TLS what was shown decides, and no secret. */

@@ -26,6 +26,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'WRONG_CLUSTER',
   'WRONG_PROTOCOL',
   'UNAUTHORIZED',
+  'REVOKED',
 ]);
 
 export interface PeerLinkOptions {
@@ -45,6 +46,8 @@ export interface PeerLinkOptions {
   readonly maxBufferedBytes: number;
   readonly onUp: () => void;
   readonly onDown: () => void;
+  /** The peer has said that this node was revoked. */
+  readonly onRevoked?: (error: SwarmError) => void;
   /** Why an attempt or a link failed; for the log of the operator. */
   readonly onTrouble: (error: SwarmError) => void;
 }
@@ -190,6 +193,7 @@ export class PeerLink {
         if (this.state.kind !== 'dialling' || this.state.cancel !== cancel) return;
         if (outcome.ok) return this.goUp(outcome.value);
         this.report(outcome.error);
+        if (outcome.error.code === 'REVOKED') this.options.onRevoked?.(outcome.error);
         this.retryLater(REFUSALS.has(outcome.error.code) ? MAX_REFUSED_BACKOFF_MS : MAX_BACKOFF_MS);
       });
       this.state = { kind: 'dialling', cancel };

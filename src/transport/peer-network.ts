@@ -20,6 +20,7 @@ export interface PeerNetworkOptions {
   readonly credentials?: () => LinkCredentials | undefined;
   readonly random: () => number;
   readonly maxBufferedBytes: number;
+  readonly onRevoked?: (error: SwarmError) => void;
   readonly onTrouble: (error: SwarmError) => void;
   readonly onMisconduct: (misconduct: Misconduct) => void;
   readonly onBallot: (ballot: Ballot) => void;

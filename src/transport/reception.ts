@@ -52,7 +52,13 @@ export interface Reception {
 /** A hello and the header of its frame. */
 const MAX_BYTES_BEFORE_HELLO = MAX_HELLO_BYTES + 16;
 /** What is refused with these comes from somebody who does not belong here. */
-const STRANGERS: ReadonlySet<ErrorCode> = new Set(['MALFORMED', 'TIMEOUT', 'UNAUTHORIZED', 'WRONG_CLUSTER']);
+const STRANGERS: ReadonlySet<ErrorCode> = new Set([
+  'MALFORMED',
+  'REVOKED',
+  'TIMEOUT',
+  'UNAUTHORIZED',
+  'WRONG_CLUSTER',
+]);
 
 /** A link that has not said hello. */
 interface Arrival {

@@ -50,6 +50,8 @@ export interface TransportServerOptions {
   readonly onTrouble: (error: SwarmError) => void;
   /** What nobody does who keeps to the protocol; each time it happens. */
   readonly onMisconduct?: (misconduct: Misconduct) => void;
+  /** A peer, which has proven to be it, says that this node was revoked; each time it does. */
+  readonly onRevoked?: (error: SwarmError) => void;
   /** Whom the peers vote for, as far as it is seen here. */
   readonly onBallot?: (ballot: Ballot) => void;
   /** Default `MAX_LINK_BUFFERED_BYTES`. */

@@ -157,8 +157,10 @@ test('a swarm under certificates: joined by token, rotated under load, a member 
   expect((await json<SecurityJson>(project, ['security', 'status'])).certificates).toContainEqual(
     expect.objectContaining({ id, isRevoked: true }),
   );
-  rejoined.signal('SIGKILL');
-  note(await rejoined.ended);
+  // Its process learns it from the others, and ends with a word; so does the next one.
+  const revoked = { exitCode: 77, stderr: expect.stringContaining(`${id} was revoked: no member lets it in`) };
+  expect(note(await rejoined.ended)).toMatchObject(revoked);
+  expect(note(await project.run(joining))).toMatchObject(revoked);
 
   // A client may show a certificate instead of saying a token: for as long as it is known.
   const certified = join(project.folder, 'certified');
@@ -208,6 +210,29 @@ test('a swarm under certificates: joined by token, rotated under load, a member 
   for (const { path, text } of [...filesOutside(project.folder), output]) {
     for (const secret of secrets) expect(text.includes(secret), `a secret in ${path}`).toBe(false);
   }
+});
+
+test('an instance of this machine that is revoked ends, and is not started again', async () => {
+  const project = openProject();
+  await ok(project, ['security', 'init']);
+  await ok(project, ['up']);
+  const { coordinator, nodes } = await json<StatusJson>(project, ['status']);
+  const id = nodes.map((node) => node.id).find((one) => one !== coordinator) ?? '';
+  await ok(project, ['security', 'revoke', id, '--keep-member']);
+  const log = 'state/swarm/supervisor/supervisor.log';
+  await eventually('the supervisor to leave it down', () => project.read(log).includes(`${id} stays down: `));
+  expect(project.read(log)).toContain(`${id} was revoked`);
+  await ok(project, ['task', 'add', 'afterwards', '--run', 'true']);
+  await eventually('a task to be done by the others', async () =>
+    (await json<{ state: string }[]>(project, ['task', 'list'])).every(({ state }) => state === 'completed'),
+  );
+  await ok(project, ['down']);
+  // It knows without asking anybody, and the others come up without it.
+  await ok(project, ['up']);
+  const again = await json<StatusJson>(project, ['status']);
+  expect(again.nodes.find((node) => node.id === id)?.role).toBe('down');
+  expect(project.read(`state/swarm/nodes/${id}/node.log`).match(/"exitCode":77/g)).toHaveLength(2);
+  await ok(project, ['down']);
 });
 
 test('keys that others may read are refused, with the command that mends it', async () => {

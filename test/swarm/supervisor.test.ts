@@ -50,6 +50,7 @@ describe('an instance that ends so is reported and left down, not started again'
   test.each([
     { why: 'its disk failed', code: INSTANCE_EXIT.diskFailed },
     { why: 'its data are damaged', code: INSTANCE_EXIT.damaged },
+    { why: 'its certificate was revoked', code: INSTANCE_EXIT.revoked },
     { why: 'it is not set up to work', code: INSTANCE_EXIT.misconfigured },
   ])('$why ($code)', async ({ why, code }) => {
     const { failure, types, last } = await supervise(

@@ -25,6 +25,7 @@ export interface JoinOptions {
   readonly leastLevel?: () => number;
   readonly maxBufferedBytes?: number;
   readonly security?: LinkSecurity;
+  readonly onRevoked?: (error: SwarmError) => void;
   readonly credentials?: () => LinkCredentials | undefined;
   readonly onClient?: (connection: ClientConnection) => ClientHandlers;
 }

@@ -21,6 +21,7 @@ const OF_THE_INSTANCE: ReadonlySet<number> = new Set([
   INSTANCE_EXIT.diskFull,
   INSTANCE_EXIT.diskFailed,
   INSTANCE_EXIT.quarantined,
+  INSTANCE_EXIT.revoked,
 ]);
 
 /** Runs one instance in this process until it is told to stop, or the swarm removes it. */
@@ -32,7 +33,8 @@ export async function executeAgent(file: string, options: AgentOptions): Promise
   if (options.executor !== undefined) {
     await checkExecutor(await createExecutor(options.executor), process.env);
   }
-  const folder = await enterFolder({ ...plan, definition, project });
+  const folder = await enterFolder({ ...plan, definition, project }).catch(endIfRevoked);
+  if (folder === undefined) return;
   const interrupts = new Interrupts();
   interrupts.onSecond(() => process.exit(EXIT.failed));
   try {
@@ -46,6 +48,13 @@ export async function executeAgent(file: string, options: AgentOptions): Promise
   } finally {
     interrupts.close();
   }
+}
+
+/** What keeps it from coming up is what it ended with. Anything else that is said here is about the command. */
+function endIfRevoked(error: unknown): undefined {
+  if (instanceExitCode(error) !== INSTANCE_EXIT.revoked) throw error;
+  reportError(error);
+  process.exitCode = INSTANCE_EXIT.revoked;
 }
 
 async function work(

@@ -73,6 +73,7 @@ class SecurityCompanion {
   /** Only ever more: what an old entry of the log does not know yet is not forgotten while it is read again. */
   #noteRevoked(): boolean {
     const { bundle, folder, records, trust } = this.#guarded;
+    if (trust !== undefined && records.revoked.has(this.#guarded.memberId)) this.#guarded.onRevoked();
     const more = [...records.revoked.keys()].filter((name) => trust?.revoked.has(name) === false);
     if (trust === undefined || more.length === 0) return false;
     const all = new Set([...trust.revoked, ...more]);

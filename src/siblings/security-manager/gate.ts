@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Outcome, SwarmError } from '../../protocol/errors.ts';
-import { type Trust, whyDistrusted } from '../../swarm/link-credentials.ts';
+import { distrustOf, type Trust } from '../../swarm/link-credentials.ts';
 import { certifiedIdentity } from '../../transport/client-credentials.ts';
 import type { Claim, LinkRole } from '../../transport/port.ts';
 import type { SecurityRecords } from './records.ts';
@@ -38,8 +38,8 @@ function judgeCertificate(
   now: number,
 ): Outcome<LinkRole> {
   if (certificate === undefined || trust === undefined) return refused('there is no certificate');
-  const why = whyDistrusted(certificate, trust, now);
-  if (why !== undefined) return refused(why);
+  const error = distrustOf(certificate, trust, now);
+  if (error !== undefined) return { ok: false, error };
   const identity = certifiedIdentity(certificate);
   if (identity?.clusterId !== clusterId) {
     return { ok: false, error: new SwarmError('WRONG_CLUSTER', 'the certificate is of another cluster') };

@@ -24,6 +24,8 @@ export interface Guarded extends Holder {
   bundle: string;
   records: SecurityRecords;
   server: SecuredServer | undefined;
+  /** Nobody lets this instance in any more. */
+  onRevoked(): void;
 }
 
 /** What is believed from now on. */

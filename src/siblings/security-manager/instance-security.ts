@@ -1,3 +1,4 @@
+import type { SwarmError } from '../../protocol/errors.ts';
 import type { CompanionFactory } from '../../swarm/companion.ts';
 import { checkExposure } from '../../swarm/founding-security.ts';
 import { credentialsWith } from '../../swarm/link-credentials.ts';
@@ -17,6 +18,7 @@ import { securityCompanion } from './companion.ts';
 import { judge } from './gate.ts';
 import { believe, type Guarded, recordsOf, type SecuredServer } from './guarded.ts';
 import { cannotProve, certificateAtStart, type Holder } from './own-certificate.ts';
+import { checkNotRevoked, noteRevocation } from './own-revocation.ts';
 
 /** What an instance shows, whom it believes, and who keeps that up to date. */
 export interface InstanceSecurity {
@@ -26,6 +28,8 @@ export interface InstanceSecurity {
   readonly token: string;
   readonly companion: CompanionFactory;
   attach(server: SecuredServer): void;
+  /** A member has said that this instance was revoked. */
+  heardOfRevocation(): void;
 }
 
 export interface InstanceSecurityOptions extends Holder {
@@ -34,12 +38,14 @@ export interface InstanceSecurityOptions extends Holder {
   readonly version: string;
   /** As whom it was known before it lost its data. */
   readonly former: string | undefined;
+  /** It was revoked, and is to end. Told once. */
+  readonly onRevoked: (error: SwarmError) => void;
 }
 
 const NO_SECRET = 'by-certificate';
 
 /**
- * @throws SwarmError UNAUTHORIZED when the instance has nothing to show, or others may read its keys; BAD_INPUT when it would
+ * @throws SwarmError REVOKED; UNAUTHORIZED when the instance has nothing to show, or others may read its keys; BAD_INPUT when it would
  *   listen to others without TLS.
  */
 export async function openInstanceSecurity(options: InstanceSecurityOptions): Promise<InstanceSecurity> {
@@ -50,6 +56,7 @@ export async function openInstanceSecurity(options: InstanceSecurityOptions): Pr
   const secured = isSecured(folder);
   if (roster.host !== undefined) checkExposure(roster.host, secured, exposureRemedy(roster));
   checkSecurityFolder(folder);
+  if (secured) checkNotRevoked(options);
   const pair = secured ? await certificateFor(options) : undefined;
   if (secured && pair === undefined) throw cannotProve(options);
   const guarded: Guarded = {
@@ -59,6 +66,7 @@ export async function openInstanceSecurity(options: InstanceSecurityOptions): Pr
     ...{ trust: undefined, bundle: '' },
     records: recordsOf(machine),
     server: undefined,
+    onRevoked: noteRevocation(options, options.onRevoked),
   };
   if (secured) believe(guarded, readBundle(folder), readRevoked(folder));
   return {
@@ -76,6 +84,7 @@ export async function openInstanceSecurity(options: InstanceSecurityOptions): Pr
     attach: (server) => {
       guarded.server = server;
     },
+    heardOfRevocation: () => guarded.onRevoked(),
   };
 }
 

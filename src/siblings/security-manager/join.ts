@@ -5,7 +5,7 @@ import { adoptIdentity, memberIdOf, standingOf } from '../../swarm/identity.ts';
 import { type JoinedFolderOptions, joinedFolder, prepareJoinedFolder } from '../../swarm/joined-folder.ts';
 import type { SwarmFolder } from '../../swarm/layout.ts';
 import { certificatesIn, whyDistrusted } from '../../swarm/link-credentials.ts';
-import { isRemoved } from '../../swarm/removal.ts';
+import { isRemoved, noteRemoval } from '../../swarm/removal.ts';
 import { readKeyPair, writeBundle, writeKeyPair } from '../../swarm/security-folder.ts';
 import { pack, REQUEST, unpack, unpackError } from '../../swarm/wire.ts';
 import { STATUS_ERROR, STATUS_OK } from '../../transport/client-codec.ts';
@@ -14,6 +14,7 @@ import { openClientLink } from '../../transport/client-link.ts';
 import { pinnedAuthority } from '../../transport/client-pin.ts';
 import { createRequest, fingerprintOf, newKey, publicHalf } from './authority.ts';
 import type { Enrolled, SecurityRequest } from './desk.ts';
+import { checkNotRevoked, isRevoked } from './own-revocation.ts';
 import { proveWith } from './signing.ts';
 import { isJoinToken, type JoinToken, readJoinToken, saidToken } from './tokens.ts';
 
@@ -35,16 +36,21 @@ export async function enterFolder(options: JoinedFolderOptions): Promise<SwarmFo
   const join = readJoinToken(token);
   const before = joinedFolder(project, name);
   const place = standingHere(before, name);
+  const formerly = { folder: before, name, memberId: memberIdOf(before, name) };
   const key = newKey();
   const enrolled = await enrolAtAny(seeds, { join, name, key, place }).catch((error: unknown) => {
+    if (!(error instanceof SwarmError) || error.code !== 'UNAUTHORIZED') throw error;
+    checkNotRevoked(formerly);
     // Whoever is started anew by the same command has its certificate already, or proves by its key who it was.
-    if (wasLetIn(place) && error instanceof SwarmError && error.code === 'UNAUTHORIZED') return undefined;
+    if (wasLetIn(place)) return undefined;
     throw error;
   });
   if (enrolled === undefined) {
     const { token: used, ...rest } = options;
     return prepareJoinedFolder(rest);
   }
+  // Nobody lets it in as who it was: what it kept of that is of no use any more.
+  if (isRevoked(formerly)) noteRemoval(before, name);
   const folder = await prepareJoinedFolder({
     ...options,
     swarm: { clusterId: join.clusterId, name: enrolled.swarm },
@@ -73,7 +79,8 @@ function wasLetIn({ former, key, memberId }: Place): boolean {
 
 function standingHere(folder: SwarmFolder, name: NodeId): Place {
   const key = readKeyPair(folder, name)?.key;
-  if (isRemoved(folder, name)) return { memberId: undefined, former: undefined, key };
+  const isOut = isRemoved(folder, name) || isRevoked({ folder, name, memberId: memberIdOf(folder, name) });
+  if (isOut) return { memberId: undefined, former: undefined, key };
   const standing = standingOf(folder, name, { isFounder: false });
   if (standing.kind === 'forgotten') return { memberId: undefined, former: standing.former, key };
   return {

@@ -19,6 +19,8 @@ const ADVICE: Readonly<Record<number, string>> = {
   [INSTANCE_EXIT.diskFull]: 'free space; it is tried again every five seconds while the swarm is up',
   [INSTANCE_EXIT.diskFailed]: 'mend or replace the disk, then "raft-manager down" and "up"',
   [INSTANCE_EXIT.inUse]: 'stop the process that it names; it is tried again every five seconds',
+  [INSTANCE_EXIT.revoked]:
+    'nothing, if that was meant; else move its folder away, and let it in anew under another id',
   [INSTANCE_EXIT.misconfigured]: 'correct what the message names',
 };
 

@@ -3,13 +3,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SwarmError } from '../../../src/protocol/errors.ts';
 import { clusterId, type NodeId, nodeId } from '../../../src/protocol/ids.ts';
 import type { Authority } from '../../../src/siblings/security-manager/authority.ts';
-import { type GateView, judge } from '../../../src/siblings/security-manager/gate.ts';
+import { judge } from '../../../src/siblings/security-manager/gate.ts';
 import { readRecords, writing } from '../../../src/siblings/security-manager/records.ts';
 import { hashOf, newSecret, saidToken } from '../../../src/siblings/security-manager/tokens.ts';
 import type { KeyPair } from '../../../src/swarm/security-folder.ts';
 import type { LinkCredentials } from '../../../src/transport/client-credentials.ts';
 import { openClientLink } from '../../../src/transport/client-link.ts';
-import type { LinkRole, LinkSecurity } from '../../../src/transport/port.ts';
+import type { LinkRole } from '../../../src/transport/port.ts';
 import { transportContract } from '../../transport/contract.ts';
 import { heartbeat } from '../../transport/messages.ts';
 import { TransportRecorder } from '../../transport/recorder.ts';
@@ -22,44 +22,10 @@ import {
   type WsNode,
 } from '../../transport/ws-lab.ts';
 import { authority, certify, credentials, HOUR_MS, trustIn } from './pki.ts';
+import { NO_RECORDS, type Post, postOf, securityOf } from './tls-post.ts';
 
 const A = nodeId('a');
 const B = nodeId('b');
-const NO_RECORDS = readRecords([]);
-
-interface Post {
-  pair: KeyPair;
-  trusted: readonly string[];
-  revoked: readonly string[];
-  records: GateView['records'];
-}
-
-/** What a member of cluster `test` needs to be dialled and to dial. */
-function securityOf(post: Post): Required<Pick<JoinOptions, 'security' | 'credentials'>> {
-  const view = (): GateView => ({
-    clusterId: 'test',
-    localToken: 'secret',
-    trust: trustIn(post.trusted, post.revoked),
-    records: post.records,
-  });
-  const security: LinkSecurity = {
-    get tls() {
-      const ca = post.trusted.join('\n');
-      return { certificate: `${post.pair.certificate}\n${ca}`, key: post.pair.key, ca };
-    },
-    judge: (claim) => judge(claim, view(), Date.now()),
-  };
-  return {
-    security,
-    credentials: () => credentials(post.pair, post.trusted, trustIn(post.trusted, post.revoked)),
-  };
-}
-
-async function postOf(by: Authority, name: string, changed: Partial<Post> = {}): Promise<Post> {
-  const pair = await certify(by, { name });
-  return { pair, trusted: [by.certificate], revoked: [], records: NO_RECORDS, ...changed };
-}
-
 transportContract('ws over TLS', () => {
   const lab = createWsLab();
   const ca = authority();
@@ -212,8 +178,22 @@ describe('members under TLS', () => {
     await b.trouble.untilHas(({ message }) => /b was revoked/.test(message));
     const heard = a.heard.frames(B).length;
     b.transport.send(A, [heartbeat(9, { from: B, to: A })]);
-    await b.trouble.untilHas(({ code }) => code === 'UNAUTHORIZED');
+    await b.trouble.untilHas(({ code }) => code === 'REVOKED');
     expect(a.heard.frames(B)).toHaveLength(heard);
+  });
+
+  test.each([
+    { why: 'the member that was dialled', shown: { name: 'b' }, told: 'REVOKED', times: 1 },
+    { why: 'a client in its place', shown: { name: 'b', kind: 'client' }, told: 'UNAUTHORIZED', times: 0 },
+    { why: 'another member in its place', shown: { name: 'c' }, told: 'UNAUTHORIZED', times: 0 },
+  ] as const)('hear from $why that they were revoked: $told', async ({ shown, told, times }) => {
+    const said: string[] = [];
+    const a = await start(A, await postOf(ca, 'a'), { onRevoked: ({ message }) => said.push(message) });
+    // It says so of everybody, and dials nobody.
+    const b = await postOf(ca, 'b', { pair: await certify(ca, shown), revoked: ['a'] });
+    await start(B, b, { credentials: () => undefined });
+    await a.trouble.untilHas(({ code, message }) => code === told && /a was revoked/.test(message));
+    expect(said).toHaveLength(times);
   });
 
   test('change over to another authority and new certificates without a gap', async () => {
