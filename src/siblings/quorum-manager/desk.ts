@@ -40,8 +40,10 @@ const REPORT_AGE_MS: Millis = 2_000;
 /** For a plan by hand: longer than an instance takes that is restarted, or a machine that is busy. */
 const GIVEN_UP_MS: Millis = 3_000;
 const STABLE_MS: Millis = 1_000;
-/** For the leader to answer whoever asked somebody else: all steps of a plan, too. */
-const RELAY_PATIENCE_MS: Millis = 120_000;
+/** For the leader to answer whoever asked somebody else: one that hangs is replaced within a few seconds. */
+const RELAY_PATIENCE_MS: Millis = 5_000;
+/** All steps of a plan. */
+const APPLY_PATIENCE_MS: Millis = 120_000;
 
 /** Answers what is asked of the quorum manager; what only the leader can say is asked of the leader. */
 export class Desk {
@@ -67,9 +69,14 @@ export class Desk {
     const url = leaderId === undefined ? undefined : urlOf(leaderId);
     if (url === undefined)
       throw new SwarmError('NO_QUORUM', 'nobody leads just now; see "raft-manager status"');
-    const client = new SwarmClient({ folder, name: 'quorum-manager', version, url });
+    const client = new SwarmClient({ folder, name: 'quorum-manager', version, url, dials: 'once' });
+    const patienceMs = request.op === 'apply' ? APPLY_PATIENCE_MS : RELAY_PATIENCE_MS;
     try {
-      return await client.ask(REQUEST.quorum, encodeRequest(request, true), RELAY_PATIENCE_MS);
+      return await client.ask(REQUEST.quorum, encodeRequest(request, true), patienceMs);
+    } catch (error) {
+      // Nobody is there any more who was asked for: somebody else leads soon, and is to be asked then.
+      if (!(error instanceof SwarmError) || error.code !== 'NOT_RUNNING') throw error;
+      throw new SwarmError('NO_QUORUM', `${leaderId} led, and does not answer; see "raft-manager status"`);
     } finally {
       await client.close();
     }

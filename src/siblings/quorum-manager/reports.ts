@@ -52,7 +52,7 @@ export class Reports {
     const { folder, urlOf, version } = this.#host;
     const url = urlOf(id);
     if (url === undefined) return;
-    const client = new SwarmClient({ folder, name: 'quorum-manager', version, url });
+    const client = new SwarmClient({ folder, name: 'quorum-manager', version, url, dials: 'once' });
     try {
       const body = await client.ask(REQUEST.quorum, encodeRequest({ op: 'report' }, true), PATIENCE_MS);
       const parsed = reportSchema.safeParse(unpack(body));

@@ -148,6 +148,24 @@ describe('the quorum manager of a swarm', () => {
     expect(new Set(told)).toEqual(new Set([await leaderOf(swarm)]));
   });
 
+  test('answers through a member that has not noticed yet that its leader is gone', async () => {
+    const swarm = await stand({ instances: 3, executor: idle });
+    const leader = await leaderOf(swarm);
+    const clients = [...swarm.instances].flatMap(([id, { url }]) =>
+      id === leader ? [] : new SwarmClient({ folder: swarm.folder, name: 'test', version: 'test', url }),
+    );
+    const nextLeader = async (client: SwarmClient): Promise<string> => {
+      for (;;) {
+        const status = await quorumManager(client).status();
+        if (status.leader !== leader) return status.leader;
+      }
+    };
+    const asked = Promise.all(clients.map(nextLeader));
+    await endForGood(swarm, leader);
+    expect(new Set(await asked).size).toBe(1);
+    for (const client of clients) await client.close();
+  });
+
   test('sees of each member its link, its disk, its uptime and its domain', async () => {
     const swarm = await stand({ instances: 3, executor: idle });
     const manager = quorumManager(swarm.client);
