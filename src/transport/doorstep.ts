@@ -14,6 +14,8 @@ export interface Doorstep {
   admit(socket: Socket): boolean;
   /** Whoever is at the other end of `ends` has said a good hello. */
   greeted(ends: Ends): void;
+  /** Ends all connections on which nobody has. */
+  clear(): void;
 }
 
 /** `onCrowd`: an address has more than it may. */
@@ -66,6 +68,9 @@ export function createDoorstep(onCrowd: (address: RemoteAddress) => void): Doors
       return true;
     },
     greeted: ({ remoteAddress, remotePort = 0 }) => forget(remoteAddressOf(remoteAddress), remotePort),
+    clear() {
+      for (const there of [...waiting.values()]) for (const socket of [...there.values()]) socket.destroy();
+    },
   };
 }
 

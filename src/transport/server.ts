@@ -140,6 +140,8 @@ export async function openTransportServer(options: TransportServerOptions): Prom
       const portFree = new Promise((resolve) => http.close(resolve));
       await Promise.all([network.transport.close(), reception.close()]);
       http.closeAllConnections();
+      // Of those who have not come as far as to a request, only the doorstep knows.
+      doorstep.clear();
       await portFree;
     },
   };

@@ -22,16 +22,22 @@ export interface Shown {
 }
 
 /** A server for one port: with TLS where there is something to show, and for anybody to connect to. */
-export function createPort(options: ServerOptions, { tls }: LinkSecurity): Server | HttpsServer {
+export function createPort(
+  options: ServerOptions & { readonly handshakeTimeout?: number },
+  { tls }: LinkSecurity,
+): Server | HttpsServer {
   if (tls === undefined) return createHttpServer(options);
-  return createHttpsServer({
+  const port = createHttpsServer({
+    handshakeTimeout: HELLO_DEADLINE_MS,
     ...options,
     ...contextOf(tls),
-    handshakeTimeout: HELLO_DEADLINE_MS,
     requestCert: true,
     // Clients may have a token instead. What a certificate is worth is judged when its owner has said who it is.
     rejectUnauthorized: false,
   });
+  // What is written to whoever has not come through the handshake never leaves, and neither would they.
+  port.on('tlsClientError', (_cause, socket: TLSSocket) => socket.destroy());
+  return port;
 }
 
 /** Connections that are open stay; the next ones see what is new. */

@@ -36,7 +36,7 @@ function openDoor() {
   network.transport.start({ onMessages: nothing, onLinkOpened: nothing, onLinkClosed: nothing });
   const reception = createReception({
     ...{ ...watched, identity, guard, network, security: SECURITY },
-    doorstep: { admit: () => true, greeted: nothing },
+    doorstep: { admit: () => true, greeted: nothing, clear: nothing },
     limits: { noteRefusal: nothing },
     visit: () => undefined,
     onClient: () => ({ onRequests: nothing, onClosed: nothing }),

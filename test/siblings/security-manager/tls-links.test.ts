@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectPlainly, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SwarmError } from '../../../src/protocol/errors.ts';
@@ -10,6 +12,7 @@ import type { KeyPair } from '../../../src/swarm/security-folder.ts';
 import type { LinkCredentials } from '../../../src/transport/client-credentials.ts';
 import { openClientLink } from '../../../src/transport/client-link.ts';
 import type { LinkRole } from '../../../src/transport/port.ts';
+import { createPort } from '../../../src/transport/tls.ts';
 import { transportContract } from '../../transport/contract.ts';
 import { heartbeat } from '../../transport/messages.ts';
 import { TransportRecorder } from '../../transport/recorder.ts';
@@ -229,6 +232,30 @@ describe('members under TLS', () => {
     await a.heard.untilCount('closed', B, 1);
     await a.trouble.untilHas(({ code }) => code === 'UNAUTHORIZED');
   });
+});
+
+describe('whoever says nothing to a port with TLS', () => {
+  test('is cut off when the time for a handshake is over', async () => {
+    const { security } = securityOf(await postOf(ca, 'a'));
+    const port = createPort({ handshakeTimeout: 1 }, security);
+    // As the answers to what is no request do: Node leaves the connection to whoever listens.
+    port.on('clientError', () => undefined);
+    await once(port.listen(0, '127.0.0.1'), 'listening');
+    const silent = dial((port.address() as AddressInfo).port);
+    await once(silent, 'close');
+    await new Promise((resolve) => port.close(resolve));
+  });
+
+  test('does not keep a node from stopping', async () => {
+    const { server, stop } = await start(A, await postOf(ca, 'a'));
+    const silent = dial(server.port);
+    await once(silent, 'connect');
+    await Promise.all([stop(), once(silent, 'close')]);
+  });
+
+  function dial(port: number): Socket {
+    return connectPlainly(port, '127.0.0.1').on('error', () => undefined);
+  }
 });
 
 describe('clients under TLS', () => {
