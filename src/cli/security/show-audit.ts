@@ -53,14 +53,11 @@ async function check(client: SwarmClient, options: AuditOptions): Promise<void> 
 async function setPolicy(
   client: SwarmClient,
   policy: QuarantinePolicy,
-  { json, timeout }: AuditOptions,
+  { json }: AuditOptions,
 ): Promise<void> {
-  await client.execute(
-    { kind: 'record', writes: [{ ...POLICY_RECORD, value: policy }] },
-    { timeoutMs: timeout },
-  );
   const detail = `quarantine for two votes: ${policy}`;
-  await noteOperatorAction(client, { by: OPERATOR, subject: 'swarm', kind: 'policy', detail });
+  const action = { by: OPERATOR, subject: 'swarm', kind: 'policy', detail };
+  await noteOperatorAction(client, action, [{ ...POLICY_RECORD, value: policy }]);
   if (json) printJson({ quarantine: policy });
   else printLine(detail);
 }

@@ -129,7 +129,8 @@ function announceCertificate({ memberId, name, pair, records }: Guarded): readon
   if (pair === undefined || known?.value.certificate === pair.certificate) return [];
   // What the others know is later than what is shown here: it was asked for, and is on its way.
   if (known !== undefined && beginOf(known.value.certificate) > beginOf(pair.certificate)) return [];
-  return [writing('cert', memberId, { name, certificate: pair.certificate }, known?.version ?? 0)];
+  const announced = { ...known?.value, name, certificate: pair.certificate };
+  return [writing('cert', memberId, announced, known?.version ?? 0)];
 }
 
 function beginOf(certificate: string): number {
@@ -223,7 +224,9 @@ async function answerRequest(
   }
   const signing = { authority, clusterId: loadRoster(folder).clusterId, lifeMs: ca.lifeMs, now };
   const certificate = await signRequest(memberId, request, signing);
-  await propose(host, [gone, writing('cert', memberId, { name: request.name, certificate })]);
+  const former = records.cert.get(memberId)?.value.former ?? request.former;
+  const made = { name: request.name, certificate, ...(former === undefined ? {} : { former }) };
+  await propose(host, [gone, writing('cert', memberId, made)]);
 }
 
 /** The next step of a rotation, taken by whoever has the keys once everybody is where they must be. */

@@ -26,10 +26,14 @@ export function warningsOf(
       `the certificate of ${memberId} ends on ${validTo} and was not replaced; is an instance up beside the key of the authority?`,
     );
   }
-  if (pair === undefined) return warnings;
-  for (const { validTo } of certificatesIn(bundle)) {
-    if (Date.parse(validTo) - now > AUTHORITY_NOTICE_MS) continue;
-    warnings.push(`the authority of the swarm ends on ${validTo}; run "raft-manager security rotate"`);
-  }
-  return warnings;
+  return pair === undefined ? warnings : [...warnings, ...authorityWarnings(bundle, now)];
+}
+
+/** What is said half a year before the authorities in `bundle` end. */
+export function authorityWarnings(bundle: string, now: number): readonly string[] {
+  return certificatesIn(bundle)
+    .filter(({ validTo }) => Date.parse(validTo) - now <= AUTHORITY_NOTICE_MS)
+    .map(
+      ({ validTo }) => `the authority of the swarm ends on ${validTo}; run "raft-manager security rotate"`,
+    );
 }

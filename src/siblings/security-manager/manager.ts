@@ -14,7 +14,7 @@ import { fingerprintOf } from './authority.ts';
 import { hasAuthority, loadAuthority, prepareNextAuthority } from './authority-folder.ts';
 import { DAY_MS } from './certificate-life.ts';
 import { notYetTrusting, waitingFor } from './duties.ts';
-import { warningAt } from './expiry.ts';
+import { authorityWarnings, warningAt } from './expiry.ts';
 import {
   type CaRecord,
   type ClientRole,
@@ -24,6 +24,7 @@ import {
   type SecurityRecords,
   writing,
 } from './records.ts';
+import { ofOneKey } from './signing.ts';
 import { hashOf, newSecret, saidToken, writeJoinToken } from './tokens.ts';
 
 /** Somebody who talks to the swarm, and the folder in which it lies on this machine. */
@@ -96,9 +97,12 @@ export async function createClient(
   return { token: saidToken({ kind: 'client', name, secret }), expiresAt };
 }
 
+/** In one entry of the log, with the record of it: however many certificates somebody has had made. */
+const MAX_REVOKED_AT_ONCE = 32;
+
 /**
  * Nobody lets it in any more, from the moment when this is in the log: a member by its id, or a client as `client/NAME`.
- * A member belongs to the swarm all the same until it is removed.
+ * A member belongs to the swarm all the same until it is removed. What was made by the same key as its certificate goes with it.
  *
  * @throws SwarmError UNKNOWN_MEMBER
  */
@@ -125,12 +129,17 @@ export async function revoke(office: Office, who: string, why: string): Promise<
       'UNKNOWN_MEMBER',
       `no member ${who} is known; "raft-manager security status" names them`,
     );
-  if (records.revoked.has(who)) return;
-  await act(
-    office,
-    { subject: `member ${who}`, kind: 'revoked', detail: why },
-    writing('revoked', who, { at: Date.now(), why }),
-  );
+  const ids = ofOneKey(who, records).filter((id) => !records.revoked.has(id));
+  for (let from = 0; from < ids.length; from += MAX_REVOKED_AT_ONCE) {
+    const some = ids.slice(from, from + MAX_REVOKED_AT_ONCE);
+    const others = some.filter((id) => id !== who);
+    const along = others.length === 0 ? '' : `; with it what was made by the same key: ${others.join(', ')}`;
+    await act(
+      office,
+      { subject: `member ${who}`, kind: 'revoked', detail: `${why}${along}` },
+      ...some.map((id) => writing('revoked', id, { at: Date.now(), why })),
+    );
+  }
 }
 
 export interface RotationWish {
@@ -265,7 +274,10 @@ export async function securityState({
       at: new Date(value.at).toISOString(),
       why: value.why,
     })),
-    warnings: certificates.flatMap((one) => warningFor(one, records, now)),
+    warnings: [
+      ...certificates.flatMap((one) => warningFor(one, records, now)),
+      ...authorityWarnings(ca?.trusted.join('\n') ?? '', now),
+    ],
   };
 }
 
@@ -327,9 +339,9 @@ export async function securityRecords(swarm: Pick<Swarm, 'query'>): Promise<Secu
 function act(
   { by, swarm }: Office,
   what: Pick<AuditEvent, 'subject' | 'kind' | 'detail'>,
-  change: RecordWrite,
+  ...changes: readonly RecordWrite[]
 ): Promise<void> {
-  return noteOperatorAction(swarm, { by, ...what }, [change]);
+  return noteOperatorAction(swarm, { by, ...what }, changes);
 }
 
 function untilWords(expiresAt: number | null): string {

@@ -28,8 +28,12 @@ const caSchema = z.object({
 });
 export type CaRecord = Readonly<z.output<typeof caSchema>>;
 
-/** The certificate of a member. */
-const certSchema = z.object({ name: z.string(), certificate: z.string() });
+/** The certificate of a member. `former`: by the key of whose certificate it has proven who it is. */
+const certSchema = z.object({
+  name: z.string(),
+  certificate: z.string(),
+  former: z.string().exactOptional(),
+});
 
 /** A member wants a certificate. `proof`: of the key of the certificate that it has, or had under the id `former`. */
 const requestSchema = z.object({

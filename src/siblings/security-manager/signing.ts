@@ -63,3 +63,17 @@ export async function signRequest(
     until: new Date(now.getTime() + lifeMs),
   });
 }
+
+/**
+ * A member that lost its data is known under another id afterwards, and its machine has been all of them. Whoever got at
+ * its key may have had certificates made under ids that nobody has heard of: they are worth nothing any more, either.
+ */
+export function ofOneKey(who: string, { cert }: SecurityRecords): readonly string[] {
+  const found = new Set([who]);
+  for (const id of found) {
+    const former = cert.get(id)?.value.former;
+    if (former !== undefined) found.add(former);
+    for (const [other, { value }] of cert) if (value.former === id) found.add(other);
+  }
+  return [...found];
+}

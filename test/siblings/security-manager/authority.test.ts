@@ -6,6 +6,7 @@ import {
   publicHalf,
   readRequest,
 } from '../../../src/siblings/security-manager/authority.ts';
+import { authorityWarnings } from '../../../src/siblings/security-manager/expiry.ts';
 import { whyDistrusted } from '../../../src/swarm/link-credentials.ts';
 import { certifiedIdentity } from '../../../src/transport/client-credentials.ts';
 import { authority, certify, HOUR_MS, trustIn, x509 } from './pki.ts';
@@ -79,4 +80,14 @@ describe('a request for a certificate', () => {
   ])('that is $why is malformed', async ({ pem }) => {
     await expect(readRequest(pem)).rejects.toMatchObject({ code: 'MALFORMED' });
   });
+});
+
+test('an authority that ends within half a year is worth a warning', async () => {
+  const { certificate } = await authority();
+  const end = Date.parse(x509({ certificate }).validTo);
+  const halfYear = 180 * 24 * HOUR_MS;
+  expect(authorityWarnings(certificate, end - halfYear - 1)).toEqual([]);
+  expect(authorityWarnings(certificate, end - halfYear)).toEqual([
+    expect.stringContaining('security rotate'),
+  ]);
 });

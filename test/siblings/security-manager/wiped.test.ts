@@ -8,7 +8,7 @@ import {
   type SecurityRecords,
   writing,
 } from '../../../src/siblings/security-manager/records.ts';
-import { proveWith, whyNotTo } from '../../../src/siblings/security-manager/signing.ts';
+import { ofOneKey, proveWith, whyNotTo } from '../../../src/siblings/security-manager/signing.ts';
 import type { KeyPair } from '../../../src/swarm/security-folder.ts';
 import { authority, certify } from './pki.ts';
 import { GUEST, type Guest, invite, type SecuredSwarm, secured } from './secured-swarm.ts';
@@ -48,6 +48,9 @@ describe('an instance on another machine that has lost its data', () => {
     expect(await members(swarm)).toEqual(expect.arrayContaining([second.id]));
     const [task] = await second.client.submit([{ prompt: 'anything' }]);
     expect(await second.client.settled([task])).toMatchObject([{ state: 'completed', agent: second.id }]);
+    // Whoever has got at its machine may have either key.
+    await revoke(swarm.office, second.id, 'the laptop was stolen');
+    expect((await swarm.state()).revoked.map(({ id }) => id).sort()).toEqual([first.id, second.id].sort());
   });
 
   test('is not let in when it was revoked meanwhile', async () => {
@@ -127,5 +130,30 @@ describe('a certificate for a new id is signed', () => {
   ])('$why: $told', ({ asked, told }) => {
     const why = whyNotTo('builder.9', { name: 'builder', csr, ...asked() }, records);
     expect(why ?? 'signed').toMatch(told);
+  });
+});
+
+describe('with a member is revoked', () => {
+  const made = (id: string, former?: string) =>
+    writing('cert', id, { name: 'x', certificate: 'x', ...(former === undefined ? {} : { former }) });
+  const rows = [
+    made('a.1'),
+    made('a.2', 'a.1'),
+    made('a.3', 'a.2'),
+    made('ghost.4', 'a.2'),
+    made('b.5'),
+    made('b.6', 'b.5'),
+  ];
+  const records = readRecords(rows.map(({ key, value = '' }) => ({ key, value, version: 1 })));
+
+  test.each([
+    { why: 'all that it has been, and all that was made by its keys', who: 'a.2' },
+    { why: 'the same, whichever of them is named', who: 'ghost.4' },
+  ])('$why', ({ who }) => {
+    expect([...ofOneKey(who, records)].sort()).toEqual(['a.1', 'a.2', 'a.3', 'ghost.4']);
+  });
+
+  test('nobody else, also when it never had a certificate', () => {
+    expect(ofOneKey('c.7', records)).toEqual(['c.7']);
   });
 });
