@@ -127,7 +127,8 @@ export class Desk {
       leader: host.id,
       term,
       voters: configuration.voters,
-      learners: configuration.learners,
+      // Whoever votes only until the joint phase is over is one already.
+      learners: [...configuration.learners, ...configuration.learnersNext],
       quorum: majority,
       survives,
       survivesDomains,
