@@ -19,6 +19,7 @@ const NEXT_STEPS: Partial<Record<ErrorCode, string>> = {
   STALE_FENCE:
     'Stop working on it and write none of its files: it is over, or somebody else has it. Call task_next for other work.',
   NOT_CLAIMABLE: 'Look at it with task_list, or take the best ready task: task_next without taskId.',
+  UNKNOWN_DOCUMENT: 'Look up the names with crdt and action "list".',
   UNKNOWN_TASK: 'Look up the ids with task_list.',
   DUPLICATE_TASK: 'Choose other ids, or leave them out. A submission that is repeated needs its first key.',
   UNKNOWN_DEPENDENCY: 'Submit what it depends on before it or with it.',

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { SwarmError } from '../../protocol/errors.ts';
+import type { BlackboardJson } from '../../siblings/crdt-synchronizer/client-wire.ts';
 import type { CrdtClient } from '../../siblings/crdt-synchronizer/crdt-client.ts';
 import type { Json } from '../../siblings/crdt-synchronizer/data-type.ts';
 import { defineTool } from '../tool.ts';
+import { excerptOf } from './excerpt.ts';
 
 const ACTIONS = ['get', 'list', 'set', 'inc', 'add', 'remove', 'insert', 'note', 'blackboard'] as const;
 
@@ -17,13 +19,21 @@ export const crdt = defineTool({
     path: z.string().optional().describe('document or document/field'),
     value: z.unknown().optional(),
   }),
-  output: z.object({ value: z.unknown() }),
+  output: z.object({ value: z.unknown(), more: z.string().optional() }),
   async run({ action, path, value }, { session }) {
     const { documents, name } = await session.documents();
     const found = await carryOut(documents, { action, path, value, name });
-    return { data: { value: found }, text: JSON.stringify(found) };
+    const data = excerptOf(found, LOOKS.has(action) ? LOOK_CHARS : ECHO_CHARS);
+    const text = JSON.stringify(data.value);
+    return { data, text: data.more === undefined ? text : `${text}\n${data.more}` };
   },
 });
+
+/** Whoever has changed something wants to know that it is there, and not to read all of it again. */
+const LOOKS: ReadonlySet<string> = new Set(['get', 'list', 'blackboard']);
+const ECHO_CHARS = 1_000;
+/** Of JSON: what a model can do with in one answer. */
+const LOOK_CHARS = 12_000;
 
 interface Wish {
   readonly action: (typeof ACTIONS)[number];
@@ -35,7 +45,7 @@ interface Wish {
 /** What there is afterwards, as the instance that answers has it. */
 async function carryOut(documents: CrdtClient, { action, name, path, value }: Wish): Promise<unknown> {
   if (action === 'list') return documents.list();
-  if (action === 'blackboard') return documents.blackboard();
+  if (action === 'blackboard') return glanceAt(await documents.blackboard());
   if (action === 'note') {
     await documents.note(textOf(value), name);
     return 'noted';
@@ -59,4 +69,17 @@ function operationOf(action: 'set' | 'inc' | 'add' | 'remove' | 'insert', path: 
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   throw new SwarmError('BAD_INPUT', 'a note is a text: give it as value');
+}
+
+const LATEST_NOTES = 20;
+const LATEST_NOTES_CHARS = 6_000;
+
+/** What is new, and who is there; the rest is a document like any other. */
+function glanceAt({ notes, presence, progress }: BlackboardJson) {
+  return {
+    notes: excerptOf(notes.slice(-LATEST_NOTES), LATEST_NOTES_CHARS).value,
+    notesInAll: notes.length,
+    progress,
+    presence: presence.map(({ ageMs, id, working }) => ({ id, ageMs, working })),
+  };
 }
