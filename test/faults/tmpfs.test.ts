@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { NodeId } from '../../src/protocol/ids.ts';
+import { openUpdateStore, type UpdateStore } from '../../src/siblings/crdt-synchronizer/update-store.ts';
 import { openWal } from '../../src/storage/wal.ts';
 import { findEndpoint } from '../../src/swarm/endpoint.ts';
 import type { SwarmFolder } from '../../src/swarm/layout.ts';
@@ -99,6 +100,47 @@ describe.runIf(mayMount)('a small disk', () => {
       exitCode: 2,
       stderr: expect.stringMatching(/^raft-manager: [^\n]*ENOSPC: no space left on device[^\n]*\n$/),
     });
+  });
+});
+
+describe.runIf(mayMount)('a small disk under shared documents', () => {
+  const openDocuments = async (folder: string) => {
+    const found: string[] = [];
+    const { store } = await openUpdateStore({
+      folder,
+      draw: () => ({ client: 1, actor: 'n1:1' }),
+      onUpdate: (name, update) => found.push(`${name}: ${update.length}`),
+      onDamage: (error) => found.push(error.message),
+    });
+    onTestFinished(() => store.close());
+    return { store, found };
+  };
+  const put = (store: UpdateStore, name: string, bytes: number): Promise<string> => {
+    store.append(name, new Uint8Array(bytes));
+    return new Promise((resolve) => store.settle((failure) => resolve(failure?.code ?? 'written')));
+  };
+
+  test('refuses changes while it is full, and takes them when there is room, with all that was there before', async () => {
+    const project = openProject();
+    mountAt(project.state, 'size=1m');
+    const folder = join(project.state, 'crdt');
+    const { store } = await openDocuments(folder);
+    expect(await put(store, 'before', 1_000)).toBe('written');
+    const filler = fill(project.state, 20_000);
+    expect(await put(store, 'large', 100_000)).toBe('DISK_FULL');
+    expect(await put(store, 'small', 10)).toBe('DISK_FULL');
+    const states = [
+      ['before', new Uint8Array(1_000)],
+      ['large', new Uint8Array(100_000)],
+    ] as const;
+    await store.mend(states);
+    expect(store.failure?.code).toBe('DISK_FULL');
+    rmSync(filler);
+    await store.mend(states);
+    expect(store.failure).toBeUndefined();
+    expect(await put(store, 'after', 10)).toBe('written');
+    // As it is found after a crash.
+    expect((await openDocuments(folder)).found).toEqual(['before: 1000', 'large: 100000', 'after: 10']);
   });
 });
 

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { systemClock } from '../../node/clock.ts';
 import { SwarmError } from '../../protocol/errors.ts';
-import type { NodeId } from '../../protocol/ids.ts';
+import type { Millis, NodeId } from '../../protocol/ids.ts';
 import { type Configuration, members } from '../../protocol/state.ts';
 import { noteOperations, progressOperations, readBlackboard } from './blackboard.ts';
 import { type CheckpointRecord, checkpointOf } from './checkpoint.ts';
@@ -43,6 +43,9 @@ export interface SynchronizerOptions {
 /** What was appended until all of it is written anew as one state. */
 const COMPACT_EVERY_BYTES = 4 * 1024 * 1024;
 
+/** After there was no room: all documents are written anew to see whether there is. */
+const MEND_EVERY_MS: Millis = 1_000;
+
 /** The documents of one instance: in memory, on its disk, and together with those of the others. */
 export class Synchronizer {
   readonly #options: SynchronizerOptions;
@@ -52,6 +55,9 @@ export class Synchronizer {
   readonly #watchers = new Watchers();
   #store: UpdateStore | undefined;
   #isCompacting = false;
+  /** That nothing can be written was said. */
+  #isDiskTold = false;
+  #mendAt: Millis = 0;
 
   constructor(options: SynchronizerOptions) {
     this.#options = options;
@@ -192,10 +198,24 @@ export class Synchronizer {
   async #settle(): Promise<void> {
     const store = this.#store;
     if (store === undefined) throw new SwarmError('NOT_READY', 'the shared documents are still being read');
+    await this.#mendIfDue(store);
     await new Promise<void>((resolve, reject) => {
       store.settle((failure) => (failure === undefined ? resolve() : reject(failure)));
+    }).catch((failure: unknown) => {
+      if (!this.#isDiskTold) this.#options.onTrouble(failure as SwarmError);
+      this.#isDiskTold = true;
+      throw failure;
     });
+    this.#isDiskTold = false;
     this.#compactIfDue(store);
+  }
+
+  /** Room comes back without anybody being told. */
+  async #mendIfDue(store: UpdateStore): Promise<void> {
+    const now = systemClock.now();
+    if (store.failure?.code !== 'DISK_FULL' || now < this.#mendAt) return;
+    this.#mendAt = now + MEND_EVERY_MS;
+    await store.mend(this.#states());
   }
 
   #compactIfDue(store: UpdateStore): void {

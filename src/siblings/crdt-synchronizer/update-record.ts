@@ -40,7 +40,7 @@ export function readRecords(bytes: Buffer, onRecord: (record: UpdateRecord) => v
   if (!bytes.subarray(0, FILE_HEADER.length).equals(FILE_HEADER)) return beginning(bytes);
   for (let at = FILE_HEADER.length; at < bytes.length; ) {
     const end = at + FRAME_BYTES > bytes.length ? Infinity : at + FRAME_BYTES + bytes.readUInt32LE(at);
-    if (end > bytes.length) return 'torn';
+    if (end > bytes.length) return endingBehind(bytes, at);
     const body = bytes.subarray(at + FRAME_BYTES, end);
     const record = crc32(body) === bytes.readUInt32LE(at + 4) ? recordOf(body) : undefined;
     // Of a write that was cut off a file system may have kept the length without the bytes.
@@ -49,6 +49,18 @@ export function readRecords(bytes: Buffer, onRecord: (record: UpdateRecord) => v
     at = end;
   }
   return 'whole';
+}
+
+/** Where a length has rotted it may point beyond the end, as that of a write that was cut off does: but nothing whole lies behind one. */
+function endingBehind(bytes: Buffer, torn: number): Ending {
+  for (let at = torn + 1; at + FRAME_BYTES < bytes.length; at += 1) {
+    const begin = at + FRAME_BYTES;
+    const end = begin + bytes.readUInt32LE(at);
+    const kind = bytes[begin] ?? 0;
+    if (end > bytes.length || end === begin || kind < UPDATE || kind > END) continue;
+    if (crc32(bytes.subarray(begin, end)) === bytes.readUInt32LE(at + 4)) return 'damaged';
+  }
+  return 'torn';
 }
 
 /** Of a file without its header. */

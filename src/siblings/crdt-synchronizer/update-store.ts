@@ -19,6 +19,10 @@ export interface UpdateStore {
   abandonLife(): void;
   /** Everything in one file instead of all that was appended before the call. One at a time. */
   compact(states: Iterable<readonly [string, Uint8Array]>): Promise<void>;
+  /** After there was no room: everything in other files, and on as before if there is room for that. */
+  mend(states: Iterable<readonly [string, Uint8Array]>): Promise<void>;
+  /** Why nothing is written any more. */
+  readonly failure: SwarmError | undefined;
   /** Bytes that were appended since the last time that it was compacted. */
   readonly appendedBytes: number;
   close(): Promise<void>;
@@ -30,7 +34,7 @@ interface StoreOptions {
   readonly folder: string;
   /** A life that nobody had before. */
   draw(): Life;
-  /** What is in the files, in some order; what is there twice comes twice. */
+  /** What is in the files, in some order; what is there twice comes twice. @throws SwarmError when it makes no sense */
   onUpdate(name: string, update: Uint8Array): void;
   /** For the operator: what was found damaged, and what is done about it. */
   onDamage(error: SwarmError): void;
@@ -88,19 +92,36 @@ async function readFiles({ folder, onDamage, onUpdate }: StoreOptions): Promise<
   let life: Life | undefined;
   let isSealed = false;
   for (const name of files) {
-    const bytes = await readFile(join(folder, name));
     let records = 0;
     let isWhole = false;
-    const ending = readRecords(bytes, (record) => {
-      records += 1;
-      isSealed = record.type === 'sealed';
-      if (record.type === 'update') onUpdate(record.name, record.update);
-      else if (record.type === 'life') life = { client: record.client, actor: record.actor };
-      else if (record.type === 'end') isWhole = record.records === records - 1;
-    });
+    let ending: Ending | SwarmError;
+    let refused: SwarmError | undefined;
+    const take = (record: UpdateRecord & { readonly type: 'update' }): void => {
+      try {
+        onUpdate(record.name, record.update);
+      } catch (error) {
+        refused = readingError(folder, error);
+      }
+    };
+    try {
+      ending = readRecords(await readFile(join(folder, name)), (record) => {
+        if (record.type === 'update') take(record);
+        else if (record.type === 'life') life = { client: record.client, actor: record.actor };
+        else if (record.type === 'end') isWhole = record.records === records;
+        records += 1;
+        isSealed = record.type === 'sealed';
+      });
+    } catch (error) {
+      // A disk that does not give it back: the others have it, too.
+      ending = readingError(folder, error);
+    }
+    ending = refused ?? ending;
     if (ending !== 'whole') isSealed = false;
     // A state gets its name when all of it is there; a log ends where its process did.
-    if (name.endsWith('.state') ? isWhole && ending === 'whole' : ending !== 'damaged') continue;
+    const isGood = name.endsWith('.state')
+      ? isWhole && ending === 'whole'
+      : ending === 'whole' || ending === 'torn';
+    if (isGood) continue;
     damaged.push(name);
     onDamage(damageOf(folder, { name, ending, records }));
   }
@@ -114,11 +135,16 @@ function inOrder(one: string, other: string): number {
 
 function damageOf(
   folder: string,
-  { name, ending, records }: { readonly name: string; readonly ending: Ending; readonly records: number },
+  {
+    name,
+    ending,
+    records,
+  }: { readonly name: string; readonly ending: Ending | SwarmError; readonly records: number },
 ): SwarmError {
+  const how = ending instanceof SwarmError ? `not to be read (${ending.message})` : ending;
   return new SwarmError(
     'DATA_DAMAGED',
-    `${name} in ${folder} is ${ending} behind its record ${records}: what lies before is used, the file is kept as ${name}.damaged, and the other instances are asked for the rest. What only this one knew, and wrote behind that place, is lost`,
+    `${name} in ${folder} is ${how} behind its record ${records}: what lies before is used, the file is kept as ${name}.damaged, and the other instances are asked for the rest. What only this one knew, and wrote behind that place, is lost`,
   );
 }
 
@@ -156,6 +182,10 @@ class FileStore implements UpdateStore {
 
   get appendedBytes(): number {
     return this.#appendedBytes;
+  }
+
+  get failure(): SwarmError | undefined {
+    return this.#failure;
   }
 
   append(name: string, update: Uint8Array): void {
@@ -235,14 +265,40 @@ class FileStore implements UpdateStore {
       const number = this.#number;
       await this.#writeState(number, states, life);
       await former?.close();
-      for (const name of await readdir(folder)) {
-        if (FILE_NAME.test(name) && numberOf(name) < number) await unlink(join(folder, name));
-      }
-      await syncFolder(folder);
+      await this.#removeBefore(number);
     } catch (error) {
       this.#failure ??= diskError(folder, error);
       throw this.#failure;
     }
+  }
+
+  async mend(states: Iterable<readonly [string, Uint8Array]>): Promise<void> {
+    const { folder, life } = this.#options;
+    // Whatever is appended meanwhile waits for its turn, and is in the next log if it is not in the state.
+    await this.#alone(async () => {
+      if (this.#failure?.code !== 'DISK_FULL') return;
+      const log = this.#log;
+      this.#log = undefined;
+      this.#number += 1;
+      try {
+        // Nothing is tried again on a file of which nobody knows what it holds: this one is new, and has all.
+        await this.#writeState(this.#number, states, life);
+        await this.#removeBefore(this.#number);
+        this.#appendedBytes = 0;
+        this.#failure = undefined;
+      } catch (error) {
+        this.#failure = diskError(folder, error);
+      }
+      await log?.close().catch(() => undefined);
+    });
+  }
+
+  async #removeBefore(number: number): Promise<void> {
+    const { folder } = this.#options;
+    for (const name of await readdir(folder)) {
+      if (FILE_NAME.test(name) && numberOf(name) < number) await unlink(join(folder, name));
+    }
+    await syncFolder(folder);
   }
 
   async #writeState(
@@ -253,6 +309,7 @@ class FileStore implements UpdateStore {
     const { folder } = this.#options;
     const draft = join(folder, `${nameOf(number, 'state')}.draft`);
     const file = await open(draft, 'w', 0o600);
+    let isWritten = false;
     try {
       const write = (record: UpdateRecord): Promise<void> => file.appendFile(encodeRecord(record));
       await file.appendFile(FILE_HEADER);
@@ -264,8 +321,10 @@ class FileStore implements UpdateStore {
       }
       await write({ type: 'end', records });
       await file.sync();
+      isWritten = true;
     } finally {
       await file.close();
+      if (!isWritten) await unlink(draft);
     }
     await rename(draft, join(folder, nameOf(number, 'state')));
     await syncFolder(folder);
@@ -311,7 +370,16 @@ function diskError(folder: string, cause: unknown): SwarmError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new SwarmError(
     NO_ROOM.has(code) ? 'DISK_FULL' : 'DISK_FAILED',
-    `the shared documents in ${folder} cannot be written: ${reason}. Nothing more is taken from clients until this instance is started anew; mend the disk first`,
+    NO_ROOM.has(code)
+      ? `there is no room for the shared documents in ${folder}: ${reason}. Nothing more is taken from clients before there is`
+      : `the shared documents in ${folder} cannot be written: ${reason}. Nothing more is taken from clients until this instance is started anew; mend the disk first`,
     { folder },
   );
+}
+
+/** @throws what is a bug of ours */
+function readingError(folder: string, cause: unknown): SwarmError {
+  if (cause instanceof SwarmError) return cause;
+  if (cause instanceof Error && 'code' in cause) return diskError(folder, cause);
+  throw cause;
 }

@@ -1,4 +1,5 @@
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -10,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { SwarmError } from '../../../src/protocol/errors.ts';
+import { SwarmError } from '../../../src/protocol/errors.ts';
 import { openUpdateStore, type UpdateStore } from '../../../src/siblings/crdt-synchronizer/update-store.ts';
 
 let folder = '';
@@ -144,7 +145,9 @@ describe('a log', () => {
 
   test('of which any byte has rotted is read up to there, named, and kept aside', async () => {
     const { store } = await open();
-    await put(store, 'a', 'b');
+    await put(store, 'a');
+    const lastRecord = statSync(lastLog()).size;
+    await put(store, 'b');
     const name = lastLog();
     const bytes = readFileSync(name);
     for (let at = 0; at < bytes.length; at += 1) {
@@ -155,13 +158,47 @@ describe('a log', () => {
       const { damage, found, life } = await open();
       expect(['doc=a', 'doc=b'].slice(0, found.length), `at ${at}`).toEqual(found);
       expect(found.length).toBeLessThan(2);
-      // A length that points beyond the end looks like a write that was cut off; everything else is named.
       const kept = files().filter((one) => one.endsWith('.damaged'));
       expect(damage.map(({ message }) => message.includes('asked for the rest'))).toEqual(
         kept.map(() => true),
       );
+      // In the last record a length that points beyond the end is that of a write that was cut off; all else is named.
+      expect(kept.length, `at ${at}`).toBeGreaterThanOrEqual(at < lastRecord ? 1 : 0);
       expect(life.client).toBeGreaterThan(1);
     }
+  });
+
+  test('that holds what makes no sense is read to its end, named, and kept aside', async () => {
+    const { store } = await open();
+    await put(store, 'a', 'nonsense', 'b');
+    const found: string[] = [];
+    const damage: SwarmError[] = [];
+    const opened = await openUpdateStore({
+      folder,
+      draw: () => ({ client: 99, actor: 'life-99' }),
+      onUpdate: (_, update) => {
+        const text = Buffer.from(update).toString();
+        if (text === 'nonsense') throw new SwarmError('MALFORMED', 'it makes no sense');
+        found.push(text);
+      },
+      onDamage: (error) => damage.push(error),
+    });
+    onTestFinished(() => opened.store.close());
+    expect(found).toEqual(['a', 'b']);
+    expect(damage.map(({ message }) => message)).toEqual([expect.stringContaining('it makes no sense')]);
+    expect(files().filter((name) => name.endsWith('.damaged')).length).toBe(1);
+  });
+
+  test('that cannot be read is named and kept aside, and those beside it are read', async () => {
+    await put((await open()).store, 'a');
+    const unreadable = lastLog();
+    await put((await open()).store, 'b');
+    rmSync(unreadable);
+    // As root everything else can be read.
+    mkdirSync(unreadable);
+    const { damage, found } = await open();
+    expect(found).toEqual(['doc=b']);
+    expect(damage.map(({ message }) => message)).toEqual([expect.stringContaining('EISDIR')]);
   });
 
   test('that cannot be written says so to everybody from then on', async () => {
