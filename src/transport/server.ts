@@ -1,6 +1,5 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { SwarmError } from '../protocol/errors.ts';
 import type { NodeId } from '../protocol/ids.ts';
 import { MAX_CONNECTIONS, MAX_LINK_BUFFERED_BYTES } from '../protocol/limits.ts';
@@ -18,7 +17,7 @@ import { createGuard } from './http-guard.ts';
 import { createPeerNetwork } from './peer-network.ts';
 import type { LinkReport, LinkSecurity, Transport } from './port.ts';
 import { createReception } from './reception.ts';
-import { createPort, renewPort } from './tls.ts';
+import { createPort, onFailedHandshake, renewPort } from './tls.ts';
 import { withoutRepeats } from './trouble.ts';
 
 export interface TransportServerOptions {
@@ -117,9 +116,7 @@ export async function openTransportServer(options: TransportServerOptions): Prom
   guardConnections(http, gate.admit);
   answerRequests(http, { guard, health: options.health, visit: ({ socket }) => gate.visit(socket) });
   http.on('upgrade', reception.upgrade);
-  http.on('tlsClientError', (cause: Error, { remoteAddress }: TLSSocket) =>
-    reception.failedAtTls(cause, remoteAddress),
-  );
+  onFailedHandshake(http, reception.failedAtTls);
   http.on('error', (cause: Error) =>
     onTrouble(new SwarmError('NOT_RUNNING', `the port has failed: ${cause.message}`)),
   );

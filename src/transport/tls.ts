@@ -27,7 +27,7 @@ export function createPort(
   { tls }: LinkSecurity,
 ): Server | HttpsServer {
   if (tls === undefined) return createHttpServer(options);
-  const port = createHttpsServer({
+  return createHttpsServer({
     handshakeTimeout: HELLO_DEADLINE_MS,
     ...options,
     ...contextOf(tls),
@@ -35,9 +35,18 @@ export function createPort(
     // Clients may have a token instead. What a certificate is worth is judged when its owner has said who it is.
     rejectUnauthorized: false,
   });
-  // What is written to whoever has not come through the handshake never leaves, and neither would they.
-  port.on('tlsClientError', (_cause, socket: TLSSocket) => socket.destroy());
-  return port;
+}
+
+/** Tells why somebody has not come through the handshake, and from where; whatever is written to them never leaves. */
+export function onFailedHandshake(
+  port: Server | HttpsServer,
+  tell: (cause: Error, from: string | undefined) => void,
+): void {
+  port.on('tlsClientError', (cause: Error, socket: TLSSocket) => {
+    tell(cause, socket.remoteAddress);
+    // Node leaves it to whoever listens.
+    socket.destroy();
+  });
 }
 
 /** Connections that are open stay; the next ones see what is new. */

@@ -12,7 +12,7 @@ import type { KeyPair } from '../../../src/swarm/security-folder.ts';
 import type { LinkCredentials } from '../../../src/transport/client-credentials.ts';
 import { openClientLink } from '../../../src/transport/client-link.ts';
 import type { LinkRole } from '../../../src/transport/port.ts';
-import { createPort } from '../../../src/transport/tls.ts';
+import { createPort, onFailedHandshake } from '../../../src/transport/tls.ts';
 import { transportContract } from '../../transport/contract.ts';
 import { heartbeat } from '../../transport/messages.ts';
 import { TransportRecorder } from '../../transport/recorder.ts';
@@ -240,9 +240,14 @@ describe('whoever says nothing to a port with TLS', () => {
     const port = createPort({ handshakeTimeout: 1 }, security);
     // As the answers to what is no request do: Node leaves the connection to whoever listens.
     port.on('clientError', () => undefined);
+    let from: string | undefined;
+    onFailedHandshake(port, (_cause, address) => {
+      from = address;
+    });
     await once(port.listen(0, '127.0.0.1'), 'listening');
     const silent = dial((port.address() as AddressInfo).port);
     await once(silent, 'close');
+    expect(from).toBe('127.0.0.1');
     await new Promise((resolve) => port.close(resolve));
   });
 
