@@ -329,6 +329,13 @@ export const DEFAULT_CERTIFICATE_DAYS = 90;
 export const MIN_CERTIFICATE_DAYS = 1;
 export const MAX_CERTIFICATE_DAYS = 365;
 
+/**
+ * Certificates of members that have left, and join tokens that are used up or over, which the log keeps for people to look
+ * at: some 2 KiB each, in every snapshot. Each session of a person is a member for a while.
+ */
+export const MAX_FORMER_CERTIFICATES = 1_000;
+export const MAX_SPENT_TOKENS = 1_000;
+
 /** A ping on every link; three without an answer and the link is dead, though TCP would wait for minutes. */
 export const KEEP_ALIVE_INTERVAL_MS = 10_000;
 

@@ -11,6 +11,7 @@ import { createRequest, fingerprintOf, isFor, lifeOf, newKey } from './authority
 import { loadAuthority, settleNextAuthority } from './authority-folder.ts';
 import { certificateLife, keepCertificateLife } from './certificate-life.ts';
 import { believe, type Guarded } from './guarded.ts';
+import { dropOutdated } from './outdated.ts';
 import { type CaRecord, ONLY, type SecurityRecords, writing } from './records.ts';
 import { proveWith, signRequest, whyNotTo } from './signing.ts';
 
@@ -43,6 +44,7 @@ export async function carryOutDuties(round: Round): Promise<void> {
   for (const [memberId, found] of guarded.records.request)
     await answerRequest(round, memberId, found.version);
   await takeNextStep(round);
+  await tidyRecords(round);
   tidyAuthority(guarded);
 }
 
@@ -52,9 +54,11 @@ const LOOK_AT_ROTATION_MS = 2_000;
 /** When there will be something to do though nothing happens. */
 export function nextDutyAt({ pair, records }: Guarded, now: number): number | undefined {
   if (pair === undefined) return undefined;
-  const renewal = renewalOf(pair.certificate);
+  // Whoever is let in for a time is put out when that is over.
+  const ends = [...records.client.values()].map(({ value }) => value.expiresAt ?? Number.POSITIVE_INFINITY);
   const isRotating = caOf(records)?.phase === 'issue';
-  return isRotating ? Math.min(renewal, now + LOOK_AT_ROTATION_MS) : renewal;
+  const looks = isRotating ? [now + LOOK_AT_ROTATION_MS] : [];
+  return Math.min(renewalOf(pair.certificate), ...looks, ...ends.filter((end) => end > now));
 }
 
 /** When a certificate is to be replaced. */
@@ -254,6 +258,14 @@ function phaseAfter(ca: CaRecord, records: SecurityRecords, all: readonly string
   if (waitingFor(ca, records, all).length > 0) return undefined;
   const trusted = ca.trusted.filter((pem) => fingerprintOf(pem) === ca.signing);
   return { ...ca, phase: 'steady', trusted, without: [] };
+}
+
+/** One is enough to do it. */
+async function tidyRecords({ guarded, host, now }: Round): Promise<void> {
+  const { configuration, role } = host.status();
+  if (role !== 'leader') return;
+  const writes = dropOutdated(guarded.records, members(configuration), now.getTime());
+  if (writes.length > 0) await propose(host, writes);
 }
 
 /** The key of an authority that nobody trusts any more is removed; what the swarm has agreed on holds here from the start. */

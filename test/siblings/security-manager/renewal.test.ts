@@ -1,10 +1,17 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { SwarmError } from '../../../src/protocol/errors.ts';
+import type { ClusterId } from '../../../src/protocol/ids.ts';
 import type { LinksAnswer } from '../../../src/siblings/security-manager/desk.ts';
-import type { SecurityState } from '../../../src/siblings/security-manager/manager.ts';
+import { createClient, type SecurityState } from '../../../src/siblings/security-manager/manager.ts';
 import { SwarmClient } from '../../../src/swarm/client.ts';
+import { loadRoster } from '../../../src/swarm/roster.ts';
+import { readBundle } from '../../../src/swarm/security-folder.ts';
 import { pack, REQUEST, unpack } from '../../../src/swarm/wire.ts';
+import { openClientLink } from '../../../src/transport/client-link.ts';
+import { identityOf } from '../../transport/ws-lab.ts';
+import { credentials } from './pki.ts';
 import { invite, type SecuredSwarm, secured } from './secured-swarm.ts';
 
 /** Replaced with a third left: three seconds for the four of them, on a machine that does much else. */
@@ -53,6 +60,25 @@ test('certificates are replaced by themselves before they end, again and again, 
   expect(warnings).toEqual([]);
   const current = new Set(certificates.map(({ fingerprint }) => fingerprint));
   expect([...(await shownOnLinks(swarm))].filter((one) => !current.has(one))).toEqual([]);
+});
+
+test('a client is put out when its time is over, though its link is open', async () => {
+  const swarm = await secured();
+  const [node] = swarm.instances.values();
+  const url = node?.url ?? '';
+  const { token } = await createClient(swarm.office, { name: 'visitor', role: 'read', lifeMs: 1_000 });
+  const { clusterId } = loadRoster(swarm.folder);
+  let out: (error: SwarmError) => void = () => undefined;
+  const closed = new Promise<SwarmError>((resolve) => {
+    out = resolve;
+  });
+  await openClientLink({
+    url,
+    identity: identityOf('visitor', { token, clusterId: clusterId as ClusterId }),
+    credentials: credentials(undefined, [readBundle(swarm.folder)]),
+    onClosed: out,
+  });
+  expect(await closed).toMatchObject({ code: 'UNAUTHORIZED', message: 'the access of visitor is over' });
 });
 
 test('where nobody signs, the status warns before a certificate ends', async () => {
