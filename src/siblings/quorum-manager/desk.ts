@@ -219,6 +219,7 @@ function viewOf(one: Observation): MemberView {
     writeMs: orNull(writeMs),
     uptimeMs: uptimeMs === undefined ? null : Math.round(uptimeMs),
     domain: domain ?? null,
+    standing: one.standing ?? null,
   };
 }
 

@@ -26,22 +26,27 @@ const SHARES: Readonly<Record<Strategy, Shares>> = {
 /** Somebody else must be so much better before a voter that does its work gives way: numbers move all the time. */
 const TENURE = 0.15;
 
+/** More than all that speaks for a member: of voters that never stand, no leader can be made when the one there is dies. */
+const NEVER_LEADS = -2;
+
 /** Half of the way, where nothing is known: no reason for a member, and none against it. */
 const UNKNOWN = 0.5;
 
-/** How much a member is worth as a voter beside those chosen so far, from 0 to 1; more for who votes already. */
+/** How much a member is worth as a voter beside those chosen so far, from 0 to 1; more for who votes already, less than 0 for who never leads. */
 function meritOf(one: Observation, chosen: readonly Observation[], strategy: Strategy): number {
   const shares = SHARES[strategy];
   const link = falling(one.isLeader ? 0 : one.roundTripMs, HALF_ROUND_TRIP_MS) / (1 + one.flaps);
   const speed = falling(ackTime(one), HALF_ACK_MS);
   const uptime = one.uptimeMs === undefined ? UNKNOWN : 1 - falling(one.uptimeMs, HALF_UPTIME_MS);
   const tenure = one.voter ? TENURE : 0;
+  const burden = one.standing === 'never' ? NEVER_LEADS : 0;
   return (
     shares.link * link +
     shares.speed * speed +
     shares.uptime * uptime +
     shares.spread * newness(one, chosen) +
-    tenure
+    tenure +
+    burden
   );
 }
 

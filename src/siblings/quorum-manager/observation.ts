@@ -1,4 +1,5 @@
 import type { Millis, NodeId } from '../../protocol/ids.ts';
+import type { Standing } from '../../protocol/state.ts';
 
 /** What is known of one member, as seen from the node that leads. */
 export interface Observation {
@@ -18,8 +19,8 @@ export interface Observation {
   readonly lag: number;
   /** It has nearly all of the log, and follows it as it grows. True of the leader. */
   readonly keepsUp: boolean;
-  /** It leads only while nobody else can, or never: leadership does not stay with it. */
-  readonly standsBack: boolean;
+  /** Whether leadership would stay with it, as it says itself; undefined of the leader, and before it has answered. */
+  readonly standing: Standing | undefined;
   readonly roundTripMs: Millis | undefined;
   /** How long its disk usually takes for a write. */
   readonly writeMs: Millis | undefined;

@@ -176,7 +176,7 @@ export class Pilot {
     if (now - this.#transfers.at < pauseMs) return undefined;
     const own = this.#observations.find(({ isLeader }) => isLeader)?.weight ?? 1;
     const [best] = this.#observations
-      .filter((one) => one.voter && !one.isLeader && !one.standsBack)
+      .filter((one) => one.voter && !one.isLeader && one.standing === 'eligible')
       .filter((one) => isSound(one) && one.steadyMs >= stableMs)
       .sort((a, b) => b.weight - a.weight);
     if (best === undefined || best.weight < own * CLEARLY_HEAVIER) return undefined;

@@ -118,6 +118,8 @@ export interface MemberView {
   readonly writeMs: number | null;
   readonly uptimeMs: number | null;
   readonly domain: string | null;
+  /** Whether it stands for election: eligible, last-resort or never. */
+  readonly standing: string | null;
   readonly transient: boolean;
   readonly weight: number;
 }

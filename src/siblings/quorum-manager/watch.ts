@@ -101,7 +101,7 @@ export class Watch {
       flaps: link.losses.length,
       lag,
       keepsUp: mode === 'replicate' && lag <= maxLag,
-      standsBack: standing !== 'eligible',
+      standing,
       roundTripMs,
     };
   }
@@ -122,7 +122,7 @@ function blank({ domain, transient, uptimeMs, weight, writeMs }: Facts) {
     flaps: 0,
     lag: 0,
     keepsUp: false,
-    standsBack: false,
+    standing: undefined,
     roundTripMs: undefined,
     ...{ domain, transient, uptimeMs, weight, writeMs },
   };

@@ -12,7 +12,7 @@ const SOUND: Omit<Observation, 'id'> = {
   flaps: 0,
   lag: 0,
   keepsUp: true,
-  standsBack: false,
+  standing: 'eligible',
   roundTripMs: 1,
   writeMs: 2,
   uptimeMs: 3_600_000,

@@ -229,6 +229,19 @@ const rows: readonly Row[] = [
     steps: ['+d +e'],
   },
   {
+    why: 'whoever never stands for election votes only where nobody else can',
+    members: [
+      ...[leader('a'), voter('b', { standing: 'never' }), voter('c', silent(HOUR))],
+      ...[
+        learner('d', { standing: 'never', writeMs: 1 }),
+        learner('e', { standing: 'last-resort', writeMs: 40 }),
+      ],
+    ],
+    policy: { strategy: 'performance' },
+    voters: 'a b e',
+    steps: ['+e -c'],
+  },
+  {
     why: 'a dead voter and more wanted: first the replacement, which makes the swarm stronger at once',
     members: [
       ...[leader('a'), voter('b'), voter('c', silent(HOUR))],
