@@ -1,9 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwarmError } from '../protocol/errors.ts';
-import type { ClusterId, NodeId } from '../protocol/ids.ts';
+import { type ClusterId, logIndex, type NodeId } from '../protocol/ids.ts';
+import { invariant } from '../protocol/invariant.ts';
+import { MAX_RECORD_WRITES } from '../protocol/limits.ts';
 import type { LogPosition } from '../protocol/state.ts';
 import { plantSnapshot, renameDurably } from '../storage/offline-state.ts';
+import { encodeEnvelope } from '../tasks/codec.ts';
 import type { TaskMachine } from '../tasks/machine.ts';
 import { nameOf } from './blob-store.ts';
 import { isMissing } from './files.ts';
@@ -31,7 +34,7 @@ export async function refound(place: string, roster: Roster, legacy: Legacy): Pr
   rmSync(draftRoot, { recursive: true, force: true });
   try {
     const draft = draftSwarm(draftRoot, roster);
-    const { index, term } = legacy.last;
+    const { index, term } = withoutAccess(legacy);
     const meta = { index, term, configuration: bootstrapConfiguration(roster) };
     for (const { id } of roster.nodes) {
       const name = id as NodeId;
@@ -47,6 +50,31 @@ export async function refound(place: string, roster: Roster, legacy: Legacy): Pr
     throw error;
   }
   return swarmFolder(place);
+}
+
+/** What the security manager keeps, but for what it is to do about members that misbehave. */
+const ACCESS = 'security';
+const POLICY = 'quarantine-policy';
+
+/**
+ * Authorities, certificates, tokens and roles are of the swarm that was: they let nobody in here. They leave the machine
+ * by commands like any others, behind the last entry; returned is where the log goes on then.
+ */
+function withoutAccess({ machine, last }: Legacy): LogPosition {
+  const gone = [...machine.records.values()].filter(
+    ({ namespace, key }) => namespace === ACCESS && key !== POLICY,
+  );
+  let { index } = last;
+  for (let from = 0; from < gone.length; from += MAX_RECORD_WRITES) {
+    const writes = gone
+      .slice(from, from + MAX_RECORD_WRITES)
+      .map(({ namespace, key }) => ({ namespace, key }));
+    index = logIndex(index + 1);
+    const data = encodeEnvelope({ at: Date.now(), body: { kind: 'record', writes } });
+    const { result } = machine.apply({ index, term: last.term, kind: 'command', data });
+    invariant(result.ok, 'whoever has records can take them away');
+  }
+  return { index, term: last.term };
 }
 
 function plantBlobs(folder: string, blobs: Legacy['blobs']): void {

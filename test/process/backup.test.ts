@@ -60,6 +60,28 @@ describe('a backup that is made while tasks come in', () => {
     await other.run(['down']);
   });
 
+  test('lets nobody into the other swarm who was let into this one, and certificates can be made there', async () => {
+    const project = openProject();
+    await project.run(['security', 'init']);
+    await bringUp(project);
+    for (const grant of [['client', 'ci', '--role', 'work'], ['token']])
+      expect(await project.run(['security', ...grant])).toMatchObject({ exitCode: 0 });
+    expect(await project.run(['backup', FILE])).toMatchObject({ exitCode: 0 });
+    await project.run(['down']);
+
+    const other = openProject();
+    expect(await other.run(['restore', join(project.folder, FILE)])).toMatchObject({ exitCode: 0 });
+    expect(await other.run(['security', 'init'])).toMatchObject({ exitCode: 0 });
+    await bringUp(other);
+    const { stdout } = await other.run(['security', 'status', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ secured: true, hasKey: true, clients: [], authorities: [{ signs: true }] },
+      joinTokens: { open: 0, used: 0, expired: 0 },
+    });
+    await works(other);
+    await other.run(['down']);
+  });
+
   test('is refused when nobody is up, when it is no backup, and when an agent file is not there', async () => {
     const project = openProject();
     expect(await project.run(['backup', FILE])).toMatchObject({
