@@ -76,8 +76,10 @@ function midway(error: unknown, name: string): unknown {
   if (!(error instanceof SwarmError)) return error;
   const isOver = ASKED_AGAIN.has(error.code);
   if (!isOver && !NOT_TAKEN.has(error.code)) return error;
-  const message = `${name} was not taken: ${error.message}. The steps before it were: look at the members, and plan again`;
-  return new SwarmError(isOver ? 'OUTCOME_UNKNOWN' : 'STALE_VERSION', message);
+  const message = `${name} was not taken: ${error.message}. The steps before it were`;
+  return isOver
+    ? new SwarmError('OUTCOME_UNKNOWN', message)
+    : new SwarmError('STALE_VERSION', `${message}. Plan again`);
 }
 
 /** @throws SwarmError NOT_LEADER, CHANGE_IN_FLIGHT, STALE_VERSION */
@@ -120,7 +122,7 @@ async function verify(
     const { configuration, role } = host.status();
     const before = `${name} was taken, and before it had proved itself`;
     if (role !== 'leader') {
-      throw new SwarmError('OUTCOME_UNKNOWN', `${before} ${host.id} led no more: look at the members`);
+      throw new SwarmError('OUTCOME_UNKNOWN', `${before} ${host.id} led no more`);
     }
     if (!isSame(configuration.voters, voters)) {
       const present = configuration.voters.join(', ');

@@ -73,7 +73,8 @@ export function quorumManager(
       try {
         return unpack(await client.ask(REQUEST.quorum, body, patienceMs)) as AnswersOf[Op];
       } catch (error) {
-        if (!mayAskAgain(error, request.op) || performance.now() > deadline) throw error;
+        if (!mayAskAgain(error, request.op) || performance.now() > deadline)
+          throw withAdvice(error, request.op);
       }
     }
   };
@@ -87,6 +88,13 @@ export function quorumManager(
     weigh: async (id, weight) => ask({ op: 'weigh', id: memberId(id), weight: weightOf(weight) }),
     place: async (id, domain) => ask({ op: 'place', id: memberId(id), domain: labelOf(domain) }),
   };
+}
+
+/** Whoever was carrying a plan out is lost, or was; the next leader takes no step of it. */
+function withAdvice(error: unknown, op: Request['op']): unknown {
+  if (op !== 'apply' || !(error instanceof SwarmError) || error.code !== 'OUTCOME_UNKNOWN') return error;
+  const message = `${error.message}. See who votes now, and plan again: raft-manager quorum status`;
+  return new SwarmError(error.code, message, error.details);
 }
 
 /** A plan that is out of date stays so; a policy that somebody else has changed at the same time is read again. */
