@@ -77,6 +77,7 @@ function wordsFor({ phase, waitingFor }: Rotation): string {
 function late({ phase, waitingFor }: Rotation): SwarmError {
   const who = waitingFor.join(', ');
   const what = phase === 'overlap' ? 'does not trust the new authority yet' : 'has no new certificate yet';
-  const message = `${who} ${what}; the rotation goes on by itself when it is up. Or leave it behind: "raft-manager security rotate --without ${who}", and it has to join anew`;
+  const without = waitingFor.map((id) => ` --without ${id}`).join('');
+  const message = `${who} ${what}; the rotation goes on by itself when it is up. Or leave it behind: "raft-manager security rotate${without}", and it has to join anew`;
   return new SwarmError('TIMEOUT', message);
 }
