@@ -56,7 +56,7 @@ export function createDocumentTargets(): readonly Target[] {
         encodePeer({ kind: 'fetch', from: 'n1', wants: [['d', vector]] }),
         encodePeer({ kind: 'push', from: 'n1', updates: [['d', whole]] }),
         encodePeer({ presence: [], entries: [{ name: 'd', vector, isGone: false }] }),
-        encodePeer({ updates: [['d', whole]], left: 1, part: 2 }),
+        encodePeer({ updates: [['d', whole]], left: 1, part: 2, upto: vector }),
         encodePeer({ refused: [{ name: 'd', code: 'MALFORMED', message: 'why' }] }),
         pack({ kind: 'mutate', operations: SCRIPT, strong: false }),
         pack({ kind: 'wait', path: 'd', version: 'v', waitMs: 1 }),

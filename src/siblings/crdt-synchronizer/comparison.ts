@@ -38,10 +38,11 @@ export type TakenIn = (outcome: Outcome<readonly Refusal[]>) => void;
 /** What was asked for, or is to be given: the clocks that the other side has, by document. */
 type Wanted = readonly (readonly [name: string, vector: Uint8Array])[];
 
-/** How far it has come: `part` of the first of `left` are there already. */
+/** How far it has come: `part` of the first of `left` are there already, as it was at the clocks `upto`. */
 interface Progress {
   readonly left: Wanted;
   readonly part: number;
+  readonly upto?: Uint8Array | undefined;
 }
 
 /** A document that one of them does not take is not offered again at once. */
@@ -129,9 +130,9 @@ export class Comparison {
   }
 
   /** The answer to one who wants something. */
-  answerTo({ part = 0, wants }: PeerRequest & { readonly kind: 'fetch' }): Fetched {
-    const { next, updates } = this.#gather({ left: wants, part });
-    return { updates: [...updates], left: next.left.length, part: next.part };
+  answerTo({ part = 0, upto, wants }: PeerRequest & { readonly kind: 'fetch' }): Fetched {
+    const { next, updates } = this.#gather({ left: wants, part, upto });
+    return { updates: [...updates], left: next.left.length, part: next.part, upto: next.upto };
   }
 
   /** Fetches what another one has, part by part. Hears what of it was refused here. */
@@ -149,24 +150,34 @@ export class Comparison {
   }
 
   /** The first of what is wanted, as much as fits into a frame and at least one part. */
-  #gather({ left, part }: Progress): { readonly updates: readonly NamedUpdate[]; readonly next: Progress } {
+  #gather(progress: Progress): { readonly updates: readonly NamedUpdate[]; readonly next: Progress } {
     const updates: NamedUpdate[] = [];
     let bytes = 0;
-    for (const [at, [name, vector]] of left.entries()) {
-      const parts = partsOf(
-        this.#options.library.find(name)?.updateSince(vector) ?? NO_UPDATE,
-        MAX_CRDT_FRAME_BYTES,
-      );
-      for (let number = at === 0 ? part : 0; number < parts.length; number += 1) {
-        const update = parts[number] ?? NO_UPDATE;
-        bytes += update.length;
-        if (updates.length > 0 && bytes > MAX_CRDT_FRAME_BYTES) {
-          return { updates, next: { left: left.slice(at), part: number } };
-        }
-        updates.push([name, update]);
-      }
+    for (const { name, next, update } of this.#partsOf(progress)) {
+      bytes += update.length;
+      if (updates.length > 0 && bytes > MAX_CRDT_FRAME_BYTES) return { updates, next };
+      updates.push([name, update]);
     }
     return { updates, next: { left: [], part: 0 } };
+  }
+
+  /** All that is still to come; `next` is where to go on if one of them does not go along. */
+  *#partsOf({ left, part, upto: begun }: Progress) {
+    for (const [at, [name, vector]] of left.entries()) {
+      const first = at === 0 ? part : 0;
+      const document = this.#options.library.find(name);
+      const upto = (first > 0 ? begun : undefined) ?? document?.stateVector ?? NOTHING_KNOWN;
+      const how = { atMost: MAX_CRDT_FRAME_BYTES, upto: decodeStateVector(upto) };
+      const parts = partsOf(document?.updateSince(vector) ?? NO_UPDATE, how).slice(first);
+      for (const [index, update] of parts.entries()) {
+        const number = first + index;
+        yield {
+          name,
+          update,
+          next: { left: left.slice(at), part: number, upto: number > 0 ? upto : undefined },
+        };
+      }
+    }
   }
 
   noteEqual(id: NodeId): void {
@@ -202,22 +213,26 @@ export class Comparison {
     return { wants: wants.filter(isOpen), gives: gives.filter(isOpen) };
   }
 
-  #fetch(id: NodeId, { left, part }: Progress, refused: readonly Refusal[], done: TakenIn): void {
+  #fetch(id: NodeId, { left, part, upto }: Progress, refused: readonly Refusal[], done: TakenIn): void {
     if (left.length === 0) return done({ ok: true, value: refused });
     const { peers, self, takeIn } = this.#options;
-    peers.ask(id, { kind: 'fetch', from: self, wants: left.map(([...want]) => want), part }, (outcome) => {
-      const fetched = this.#read(outcome, parseFetched);
-      if (!fetched.ok) return done(fetched);
-      const next = { left: left.slice(left.length - fetched.value.left), part: fetched.value.part };
-      // One after the other, each when the one before is on the disk: however large they are, one is in memory.
-      takeIn(fetched.value.updates, id, (taken) => {
-        if (!taken.ok) return done(taken);
-        const all = [...refused, ...taken.value];
-        const hasProgressed = next.left.length < left.length || next.part > part;
-        if (hasProgressed) this.#fetch(id, next, all, done);
-        else done({ ok: true, value: all });
-      });
-    });
+    peers.ask(
+      id,
+      { kind: 'fetch', from: self, wants: left.map(([...want]) => want), part, upto },
+      (outcome) => {
+        const fetched = this.#read(outcome, parseFetched);
+        if (!fetched.ok) return done(fetched);
+        const next = { ...fetched.value, left: left.slice(left.length - fetched.value.left) };
+        // One after the other, each when the one before is on the disk: however large they are, one is in memory.
+        takeIn(fetched.value.updates, id, (taken) => {
+          if (!taken.ok) return done(taken);
+          const all = [...refused, ...taken.value];
+          const hasProgressed = next.left.length < left.length || next.part > part;
+          if (hasProgressed) this.#fetch(id, next, all, done);
+          else done({ ok: true, value: all });
+        });
+      },
+    );
   }
 
   #give(id: NodeId, progress: Progress, refused: readonly Refusal[], done: TakenIn): void {

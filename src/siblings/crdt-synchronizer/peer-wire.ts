@@ -21,6 +21,7 @@ const requestSchema = z.discriminatedUnion('kind', [
     wants: z.array(z.tuple([name, vector])).max(MAX_CRDT_MERGED_DOCUMENTS),
     /** Of the first of them so many parts have come already. */
     part: z.int().nonnegative().optional(),
+    upto: vector.optional(),
   }),
   /** This is new. Answered when it is on the disk, with what was refused. */
   z.object({ kind: z.literal('push'), from: z.string(), updates }),
@@ -40,6 +41,8 @@ const fetchedSchema = z.object({
   /** So many of those that were asked for are still to come, and of the first of them so many parts have. */
   left: z.int().nonnegative(),
   part: z.int().nonnegative(),
+  /** The clocks of that document when its first part was sent: to be said with the next request. */
+  upto: vector.optional(),
 });
 
 /** Documents of which an update was not taken in. All others were. */

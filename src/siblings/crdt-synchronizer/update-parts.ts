@@ -12,60 +12,83 @@ interface Run {
   to: number;
 }
 
-interface Part {
-  readonly pieces: Run[];
-  readonly deletions: Run[];
-  bytes: number;
+interface Split {
+  /** Of the first part. */
+  readonly deletions: readonly Run[];
+  /** Of each that follows. */
+  readonly pieces: readonly (readonly Run[])[];
 }
 
 /**
- * An update as several that say the same together, each of `atMost` bytes or of one piece. In whichever order they are
- * taken in: what lacks something that came before it waits for that.
+ * An update as several that say the same together: first all deletions, then the pieces, in parts of `atMost` bytes or of
+ * one piece.
+ *
+ * Clocks say what a replica has, and a deletion moves one by an entry of its own. So no such entry may come before its
+ * deletion: whoever had taken in the one and lost the other would believe, and be believed, to have both. Deletions of what is not there yet wait for it. For
+ * the same reason nothing goes along that is newer than `upto`, the clocks of the replica when its deletions were sent.
  */
-export function partsOf(update: Uint8Array, atMost: number): readonly Uint8Array[] {
+export function partsOf(
+  update: Uint8Array,
+  { atMost, upto }: { readonly atMost: number; readonly upto: ReadonlyMap<number, number> },
+): readonly Uint8Array[] {
   if (update.length <= atMost) return [update];
+  const { deletions, pieces } = split(update, { atMost, upto });
+  const first = written({ pieces: [], deletions }, update);
+  return [first, ...pieces.map((runs) => written({ pieces: runs, deletions: [] }, update))];
+}
+
+function split(update: Uint8Array, { atMost, upto }: Parameters<typeof partsOf>[1]): Split {
   const cursor = new Cursor(update);
-  const clocks = decodeUpdate(update).structs.map(({ id }) => id.clock);
-  const parts: Part[] = [];
-  const put = (of: 'pieces' | 'deletions', run: Omit<Run, 'count'>): void => {
-    let part = parts.at(-1);
-    const bytes = run.to - run.from;
-    if (part === undefined || part.bytes + bytes > atMost) {
-      part = { pieces: [], deletions: [], bytes: 0 };
-      parts.push(part);
-    }
-    part.bytes += bytes;
-    const last = part[of].at(-1);
-    if (last?.client !== run.client) return void part[of].push({ ...run, count: 1 });
-    last.count += 1;
-    last.to = run.to;
-  };
-  let piece = 0;
+  const { structs } = decodeUpdate(update);
+  const parts: Run[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  let number = 0;
   for (let clients = cursor.count(); clients > 0; clients -= 1) {
-    const pieces = cursor.count();
+    const count = cursor.count();
     const client = cursor.number();
     cursor.skipNumbers(1);
-    for (let left = pieces; left > 0; left -= 1) {
+    for (let left = count; left > 0; left -= 1) {
       const from = cursor.at;
       skipPiece(cursor);
-      put('pieces', { client, clock: clocks[piece], from, to: cursor.at });
-      piece += 1;
+      const { clock } = structs[number]?.id ?? { clock: 0 };
+      number += 1;
+      if (clock >= (upto.get(client) ?? 0)) continue;
+      bytes += cursor.at - from;
+      if (bytes > atMost) {
+        parts.push([]);
+        bytes = cursor.at - from;
+      }
+      extend(parts.at(-1) ?? [], { client, clock, from, to: cursor.at });
     }
   }
+  return { pieces: parts, deletions: deletionsIn(cursor) };
+}
+
+function extend(runs: Run[], piece: Omit<Run, 'count'>): void {
+  const last = runs.at(-1);
+  if (last?.client !== piece.client) return void runs.push({ ...piece, count: 1 });
+  last.count += 1;
+  last.to = piece.to;
+}
+
+function deletionsIn(cursor: Cursor): readonly Run[] {
+  const runs: Run[] = [];
   for (let clients = cursor.count(); clients > 0; clients -= 1) {
     const client = cursor.number();
-    for (let left = cursor.count(); left > 0; left -= 1) {
-      const from = cursor.at;
-      cursor.skipNumbers(CLOCK_AND_LENGTH);
-      put('deletions', { client, clock: undefined, from, to: cursor.at });
-    }
+    const count = cursor.count();
+    const from = cursor.at;
+    for (let left = count; left > 0; left -= 1) cursor.skipNumbers(CLOCK_AND_LENGTH);
+    runs.push({ client, clock: undefined, count, from, to: cursor.at });
   }
-  return parts.map((part) => written(part, update));
+  return runs;
 }
 
 const CLOCK_AND_LENGTH = 2;
 
-function written({ pieces, deletions }: Part, update: Uint8Array): Uint8Array {
+function written(
+  { pieces, deletions }: { readonly pieces: readonly Run[]; readonly deletions: readonly Run[] },
+  update: Uint8Array,
+): Uint8Array {
   const chunks: Uint8Array[] = [numbers(pieces.length)];
   for (const { client, clock = 0, count, from, to } of pieces) {
     chunks.push(numbers(count, client, clock), update.subarray(from, to));
