@@ -1,5 +1,5 @@
 import { encodeStateVector } from 'yjs';
-import type { SwarmError } from '../../protocol/errors.ts';
+import { SwarmError } from '../../protocol/errors.ts';
 import type { Millis, NodeId } from '../../protocol/ids.ts';
 import { Comparison, type TakenIn } from './comparison.ts';
 import type { Library } from './library.ts';
@@ -131,6 +131,8 @@ export class Gossip {
   /** Answers what another instance asks. */
   handle(request: PeerRequest, done: Done): void {
     const from = request.from as NodeId;
+    const members = this.#options.members();
+    if (!members.includes(from)) return done({ ok: false, error: noMember(from, this.#options.self) });
     this.peers.onHeard(from);
     switch (request.kind) {
       case 'pull':
@@ -138,7 +140,7 @@ export class Gossip {
       case 'fetch':
         return done({ ok: true, value: encodePeer(this.#comparison.answerTo(request)) });
       case 'push': {
-        const isToldOn = isRelayed(this.#options.members());
+        const isToldOn = isRelayed(members);
         return this.#takeIn(request.updates, { from, isToldOn }, (taken) => {
           done(taken.ok ? { ok: true, value: encodePeer({ refused: [...taken.value] }) } : taken);
         });
@@ -215,4 +217,12 @@ export class Gossip {
       this.#stableSince.delete(name);
     }
   }
+}
+
+/** Whoever was removed, and does not know it yet; or has joined, which is not known here yet. */
+function noMember(id: NodeId, self: NodeId): SwarmError {
+  return new SwarmError(
+    'UNKNOWN_NODE',
+    `${self} knows no member ${id}: it was removed, or has not joined yet`,
+  );
 }

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_CRDT_FRAME_BYTES } from '../../../src/protocol/limits.ts';
-import { encodePeer, parsePushed } from '../../../src/siblings/crdt-synchronizer/peer-wire.ts';
+import {
+  encodePeer,
+  type PeerRequest,
+  parsePushed,
+} from '../../../src/siblings/crdt-synchronizer/peer-wire.ts';
 import { Lab, type Site } from './lab.ts';
 import { Replica } from './replicas.ts';
 
@@ -83,4 +87,33 @@ describe('a document that is refused', () => {
     expect(lab.site(2).library.read('good').value).toBe(3);
     expect(encodePeer({ refused: [] }).length).toBeLessThan(20);
   });
+});
+
+test('whoever is no member, or not any more, is given nothing and brings nothing', () => {
+  const lab = new Lab({ seed: 25, sites: 3 });
+  lab.site(1).write({ op: 'inc', path: 'hits', by: 1 });
+  lab.run(1_000);
+  lab.members = lab.members.filter((id) => id !== lab.site(3).id);
+  for (const { gossip } of lab.sites) gossip.onMembers();
+  lab.site(3).write({ op: 'inc', path: 'hits', by: 5 });
+  lab.site(3).write({ op: 'inc', path: 'late', by: 5 });
+  lab.site(1).write({ op: 'inc', path: 'secret', by: 1 });
+  const answers: unknown[] = [];
+  const from = lab.site(3).id;
+  const requests: readonly PeerRequest[] = [
+    { kind: 'pull', from, root: '', presence: [] },
+    { kind: 'fetch', from, wants: [] },
+    { kind: 'push', from, updates: [] },
+  ];
+  for (const request of requests) {
+    lab.site(2).gossip.handle(request, (outcome) => answers.push(outcome));
+  }
+  lab.run(20_000);
+  expect(answers).toHaveLength(3);
+  for (const answer of answers) expect(answer).toMatchObject({ ok: false, error: { code: 'UNKNOWN_NODE' } });
+  for (const site of [lab.site(1), lab.site(2)]) {
+    expect(site.library.read('hits').value).toBe(1);
+    expect(site.library.names).toEqual(['hits', 'secret']);
+  }
+  expect(lab.site(3).library.names).toEqual(['hits', 'late']);
 });

@@ -10,7 +10,7 @@ import { unpack } from '../../../src/swarm/wire.ts';
 import { createNodeClock, VirtualTime } from '../../simulation/virtual-time.ts';
 
 /** A generator of numbers from 0 to 1 that gives the same ones for the same seed (mulberry32). */
-function chanceOf(seed: number): () => number {
+export function chanceOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

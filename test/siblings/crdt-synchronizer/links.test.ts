@@ -9,7 +9,7 @@ import type { CompanionHost } from '../../../src/swarm/companion.ts';
 import { idle, stand, until } from '../../swarm/instances.ts';
 
 const PEER = 'raft-manager-1' as NodeId;
-const QUESTION = encodePeer({ kind: 'pull', from: 'somebody', root: '', presence: [] });
+const QUESTION = encodePeer({ kind: 'pull', from: PEER, root: '', presence: [] });
 
 /** In front of an instance: connections get through while `isWhole`; others are held, and nobody is told. */
 async function layCable(target: string) {
