@@ -138,11 +138,13 @@ export async function eventually<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
   for (const deadline = performance.now() + PATIENCE_MS; ; ) {
+    const began = performance.now();
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > deadline)
-      throw new Error(`waited in vain for: ${typeof what === 'string' ? what : what()}`);
-    await delay(LOOK_AGAIN_MS);
+    const now = performance.now();
+    if (now > deadline) throw new Error(`waited in vain for: ${typeof what === 'string' ? what : what()}`);
+    // A look that starts a process takes a processor from what is waited for.
+    await delay(Math.max(LOOK_AGAIN_MS, now - began));
   }
 }
 

@@ -9,11 +9,12 @@ import { allGone, eventually, kill, MAIN, openProject, type Project } from './ha
 import { expectEachCompletedOnce, readHistory } from './history.ts';
 import { connectMcp, type McpClient, mcpEnvironment, type Taken } from './mcp-client.ts';
 import { bringUp } from './submissions.ts';
-import { coordinatorOf, standingFolder } from './swarm-view.ts';
+import { ask, coordinatorOf, standingFolder } from './swarm-view.ts';
 
 async function taskOf(project: Project, id: string): Promise<TaskDetail> {
-  const { stdout } = await project.run(['task', 'show', id, '--json', '--timeout', '60s']);
-  return JSON.parse(stdout);
+  const task = await ask(standingFolder(project), { kind: 'task', id });
+  if (task === null) throw new Error(`there is no task ${id}`);
+  return task;
 }
 
 async function take(session: McpClient): Promise<NonNullable<Taken['task']>> {
@@ -105,7 +106,11 @@ describe('what a session holds', () => {
     const session = await connectMcp(project, { sessionId: 'killed' });
     await submit(session, 'one');
     const { fence } = await take(session);
-    await eventually('its node to be a member', async () => (await membersOf(project)).length === 4);
+    // Before that only the end of its lease would tell that it is gone.
+    await eventually('its node to be known', async () => {
+      const { instances } = await ask(standingFolder(project), { kind: 'overview' });
+      return instances.some(({ id }) => id.startsWith('mcp-killed'));
+    });
     kill(session.pid, 'SIGKILL');
     await eventually('it to be taken back', async () => (await taskOf(project, 'one')).state === 'queued');
     expect(await taskOf(project, 'one')).toMatchObject({ losses: 1, attempts: 1 });
@@ -121,8 +126,8 @@ describe('what a session holds', () => {
 });
 
 async function membersOf(project: Project): Promise<readonly string[]> {
-  const { stdout } = await project.run(['members', 'list', '--json', '--timeout', '60s']);
-  return (JSON.parse(stdout).members as { readonly id: string }[]).map(({ id }) => id);
+  const { configuration } = await ask(standingFolder(project), { kind: 'status' });
+  return [...configuration.voters, ...configuration.learners];
 }
 
 describe('when the coordinator is killed', () => {
@@ -140,8 +145,8 @@ describe('when the coordinator is killed', () => {
       }
     })();
     await eventually('some of it to be done', async () => {
-      const { stdout } = await project.run(['task', 'list', '--json', '--state', 'completed']);
-      return JSON.parse(stdout).length >= 3;
+      const tasks = await ask(folder, { kind: 'tasks' });
+      return tasks.filter(({ state }) => state === 'completed').length >= 3;
     });
     kill(pid, 'SIGKILL');
     await work;

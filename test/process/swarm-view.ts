@@ -5,6 +5,7 @@ import { type Census, takeCensus } from '../../src/swarm/census.ts';
 import { SwarmClient } from '../../src/swarm/client.ts';
 import { type Endpoint, findEndpoint } from '../../src/swarm/endpoint.ts';
 import { type SwarmFolder, swarmFolder } from '../../src/swarm/layout.ts';
+import type { Answers, Query } from '../../src/swarm/port.ts';
 import { eventually, PATIENCE_MS, type Project } from './harness.ts';
 
 const CENSUS_TIMEOUT_MS = 1_000;
@@ -59,12 +60,24 @@ export async function nextLife(folder: SwarmFolder, former: Found): Promise<Foun
 }
 
 /** Lets `work` talk to one node of the swarm. */
-export async function withClient<T>(
+export function withClient<T>(
   folder: SwarmFolder,
   only: string,
   work: (client: SwarmClient) => Promise<T>,
 ): Promise<T> {
-  const client = new SwarmClient({ folder, name: 'test', version: VERSION, only, timeoutMs: PATIENCE_MS });
+  return talk({ folder, only }, work);
+}
+
+/** Asks whichever node answers. Whoever looks again and again must not start a process each time. */
+export function ask<Q extends Query>(folder: SwarmFolder, query: Q): Promise<Answers[Q['kind']]> {
+  return talk({ folder }, (client) => client.query(query));
+}
+
+async function talk<T>(
+  to: { readonly folder: SwarmFolder; readonly only?: string },
+  work: (client: SwarmClient) => Promise<T>,
+): Promise<T> {
+  const client = new SwarmClient({ ...to, name: 'test', version: VERSION, timeoutMs: PATIENCE_MS });
   try {
     return await work(client);
   } finally {
