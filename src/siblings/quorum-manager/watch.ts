@@ -28,6 +28,8 @@ const FLAP_WINDOW_MS = 600_000;
 interface Link {
   phi: PhiAccrual;
   beat: number;
+  /** For how long the one that looks had not been there when that was heard. */
+  missedMs: Millis;
   /** Since when it is in reach without a break; undefined while it is not. */
   reachableSince: Millis | undefined;
   /** When it was lost. */
@@ -38,12 +40,16 @@ interface Link {
  * What one leader sees of the others, from its election on. Told the time; looks as often as there are heartbeats.
  *
  * Whoever did not look for longer than a link may be silent was not there itself (it was stopped, or its event loop was):
- * what it has not heard says nothing of the others. So it counts anew, as if it had been elected just now.
+ * what it has not heard meanwhile says nothing of the others. That time is no silence of theirs, and what is steady is for
+ * it to see anew.
  */
 export class Watch {
   readonly #senses: Senses;
   readonly #links = new Map<NodeId, Link>();
+  /** Since when it has looked without a break. */
   #since: Millis | undefined;
+  /** For how long in all it was not there. */
+  #missedMs: Millis = 0;
   #lookedAt: Millis = Number.NEGATIVE_INFINITY;
 
   constructor(senses: Senses) {
@@ -58,7 +64,9 @@ export class Watch {
   /** Everybody who belongs to the swarm, as of now. */
   look(status: NodeStatus, factsOf: (id: NodeId) => Facts, now: Millis): readonly Observation[] {
     const { configuration, id: self, peers } = status;
-    if (now - this.#lookedAt > this.#senses.freshMs) this.#beginAnew(now);
+    const pauseMs = now - this.#lookedAt;
+    if (this.#since === undefined) this.#since = now;
+    else if (pauseMs > this.#senses.freshMs) this.#comeBack(pauseMs, now);
     this.#lookedAt = now;
     const everybody = members(configuration);
     for (const id of this.#links.keys()) if (!everybody.includes(id)) this.#links.delete(id);
@@ -71,8 +79,9 @@ export class Watch {
     });
   }
 
-  #beginAnew(now: Millis): void {
+  #comeBack(pauseMs: Millis, now: Millis): void {
     this.#since = now;
+    this.#missedMs += pauseMs;
     for (const link of this.#links.values()) {
       link.phi = new PhiAccrual(this.#senses.heartbeatMs);
       link.reachableSince = undefined;
@@ -82,11 +91,14 @@ export class Watch {
   #see(peer: PeerStatus, now: Millis) {
     const { freshMs, heartbeatMs, maxLag } = this.#senses;
     const { aliveMs, beat, id, lag, mode, roundTripMs, silentMs, standing } = peer;
-    const link = this.#links.get(id) ?? newLink(heartbeatMs);
+    const link = this.#links.get(id) ?? newLink(heartbeatMs, this.#missedMs);
     this.#links.set(id, link);
     if (beat !== link.beat) {
+      const heardAt = now - silentMs;
       link.beat = beat;
-      link.phi.hear(now - silentMs);
+      // Heard before it went away, and seen only now: what it has missed since is still to come.
+      link.missedMs = this.#missedMs - Math.max(0, (this.#since ?? now) - heardAt);
+      link.phi.hear(heardAt);
     }
     const phi = beat === 0 ? 0 : link.phi.ofSilence(silentMs);
     const reachable = beat > 0 && phi < SUSPECT_PHI && aliveMs <= freshMs;
@@ -96,7 +108,7 @@ export class Watch {
     return {
       reachable,
       phi,
-      silentMs: Math.min(silentMs, this.watchedMs(now)),
+      silentMs: Math.max(0, silentMs - (this.#missedMs - link.missedMs)),
       steadyMs: link.reachableSince === undefined ? 0 : now - link.reachableSince,
       flaps: link.losses.length,
       lag,
@@ -107,8 +119,8 @@ export class Watch {
   }
 }
 
-function newLink(heartbeatMs: Millis): Link {
-  return { phi: new PhiAccrual(heartbeatMs), beat: 0, reachableSince: undefined, losses: [] };
+function newLink(heartbeatMs: Millis, missedMs: Millis): Link {
+  return { phi: new PhiAccrual(heartbeatMs), beat: 0, missedMs, reachableSince: undefined, losses: [] };
 }
 
 /** Of somebody whom the leader keeps no book of yet. */

@@ -256,6 +256,16 @@ describe('the pilot', () => {
     expect(told(bridge.run(2_000))).toEqual(['d votes in the place of c']);
   });
 
+  test('does not forget a silence for a moment in which it was not there itself', () => {
+    const bridge = new Bridge('abc', 'd');
+    bridge.run(60_000);
+    bridge.lose('c');
+    bridge.run(150_000);
+    bridge.now += 1_500;
+    expect(bridge.run(149_000)).toEqual([]);
+    expect(told(bridge.run(3_000))).toEqual(['d votes in the place of c']);
+  });
+
   test('asks less and less often somebody who does not take leadership', () => {
     const bridge = new Bridge('abc', '');
     bridge.weights.set('c', 2);
