@@ -46,6 +46,8 @@ const STOP_GRACE_MS = 10_000;
 const HALT_GRACE_MS = 1_000;
 /** A majority that does not serve by then may lack a voter who comes after it. */
 const HEAD_START_MS = 5_000;
+/** Processes that start at the same time, for each processor: most of what a start takes is waiting for the disk. */
+const STARTING_PER_PROCESSOR = 4;
 /** How soon an instance starts that was let in again. */
 const LOOK_FOR_RETURN_MS = 500;
 
@@ -119,19 +121,35 @@ export class Supervisor {
    * would have to share too few of them, a majority that goes first serves all the sooner.
    */
   #turns(): readonly [first: readonly Ward[], rest: readonly Ward[]] {
-    const { folder, atOnce = availableParallelism() } = this.#options;
+    const { folder } = this.#options;
     const hasLog = ({ id }: Ward): boolean => existsSync(folder.wal(id));
     const able = this.#wards.filter((ward) => hasLog(ward) && !isLeftDown(folder, ward.id));
     const first = able.slice(0, majority(this.#wards.length));
-    if (atOnce >= this.#wards.length || first.length < majority(this.#wards.length)) return [this.#wards, []];
+    if (this.#processors >= this.#wards.length || first.length < majority(this.#wards.length))
+      return [this.#wards, []];
     return [first, this.#wards.filter((ward) => !first.includes(ward))];
   }
 
   async #beginInTurn(): Promise<void> {
     const [first, rest] = this.#turns();
-    for (const ward of first) this.#begin(ward);
+    await this.#beginFewAtATime(first);
     if (rest.length > 0) await this.#headStart(first);
-    for (const ward of rest) this.#begin(ward);
+    await this.#beginFewAtATime(rest);
+  }
+
+  /** Fifty processes that start at once would keep the processors from those that elect a leader meanwhile. */
+  async #beginFewAtATime(wards: readonly Ward[]): Promise<void> {
+    const most = STARTING_PER_PROCESSOR * this.#processors;
+    const starting = (): number => this.#wards.filter(({ state }) => state === 'starting').length;
+    for (const ward of wards) {
+      await this.#until(() => starting() < most || this.#phase === 'stopping');
+      if (this.#phase === 'stopping') return;
+      this.#begin(ward);
+    }
+  }
+
+  get #processors(): number {
+    return this.#options.atOnce ?? availableParallelism();
   }
 
   /** Until they serve, or one of them will not. */
@@ -173,6 +191,7 @@ export class Supervisor {
   /** Stops every instance: all hand back their work, then all go; who takes too long is killed. */
   async stop(): Promise<void> {
     this.#phase = 'stopping';
+    this.#wake();
     clearInterval(this.#lookForReturn);
     const late = setTimeout(() => void this.halt(), STOP_GRACE_MS);
     for (const ward of this.#wards) {
@@ -191,6 +210,7 @@ export class Supervisor {
   /** Ends every process at once, those of running tasks included. What was acknowledged is on disk. */
   async halt(): Promise<void> {
     this.#phase = 'stopping';
+    this.#wake();
     clearInterval(this.#lookForReturn);
     for (const { child, restart } of this.#wards) {
       clearTimeout(restart);

@@ -222,6 +222,29 @@ describe('of three instances with a log, on a machine with two processors', () =
   });
 });
 
+test('of many instances a few start at a time', async () => {
+  swarms += 1;
+  let starting = 0;
+  let most = 0;
+  const supervisor = new Supervisor({
+    folder: swarmFolder(join(root, String(swarms))),
+    ids: Array.from({ length: 12 }, (_, at) => nodeId(`n${at + 1}`)),
+    atOnce: 1,
+    command: () => [
+      process.execPath,
+      '-e',
+      `${readyThen('undefined')} process.on('message', () => process.exit(0));`,
+    ],
+    onEvent({ type }) {
+      starting += type === 'started' ? 1 : -1;
+      most = Math.max(most, starting);
+    },
+  });
+  await supervisor.start();
+  expect(most).toBe(4);
+  await supervisor.halt();
+});
+
 test('what an instance says of the room on its disk is known until it says otherwise', async () => {
   swarms += 1;
   const say = (shortage: string): string => `process.send({ type: 'room', shortage: ${shortage} });`;
