@@ -16,7 +16,7 @@ import { locateProject } from '../src/swarm/layout.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'] as const;
 const ISLAND = ['d', 'e'] as const;
-const CUTS = Number(process.env.CUTS ?? 20);
+const CUTS = Number(process.env.CUTS ?? 16);
 /** So that every cut ends at another moment of whatever goes on in the processes. */
 const CUT_MS = { least: 2_000, spread: 2_000 };
 const LOOK_AGAIN_MS = 5;

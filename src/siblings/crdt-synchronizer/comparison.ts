@@ -103,15 +103,21 @@ export class Comparison {
     const { gives, wants } = this.#differences(id, entries);
     if (this.#exchanging.has(id)) return;
     this.#exchanging.add(id);
-    this.fetch(id, wants, (fetched) => {
-      if (!fetched.ok) return void this.#exchanging.delete(id);
-      this.give(id, gives, (given) => {
-        this.#exchanging.delete(id);
-        this.#pause(id, [...fetched.value, ...(given.ok ? given.value : [])]);
-        // What is paused is no reason to compare again soon.
-        if (given.ok) finish(wants.length + gives.length === 0);
-      });
-    });
+    const outcomes: Outcome<readonly Refusal[]>[] = [];
+    const end: TakenIn = (outcome) => {
+      outcomes.push(outcome);
+      if (outcomes.length < 2) return;
+      this.#exchanging.delete(id);
+      this.#pause(
+        id,
+        outcomes.flatMap((one) => (one.ok ? one.value : [])),
+      );
+      // What is paused is no reason to compare again soon.
+      if (outcomes.every(({ ok }) => ok)) finish(wants.length + gives.length === 0);
+    };
+    // Neither waits for the other: one side has as soon as it can what it lacks, and tells it on.
+    this.give(id, gives, end);
+    this.fetch(id, wants, end);
   }
 
   /** The answer to one who asks. */

@@ -27,9 +27,11 @@ interface PeersEvents {
 
 /**
  * Whoever was not to be reached is tried again after this, a quarter more or less: one of the pairs that a cut has parted
- * tries soon after it is over, and what it exchanges all have at once.
+ * tries soon after it is over, and what it exchanges all have at once. Of each pair one is in no hurry: all links between two
+ * sides at once are more handshakes than processors, and make the first one late.
  */
-const RETRY_AFTER_MS: Millis = 400;
+const RETRY_AFTER_MS: Millis = 300;
+const RETRY_UNHURRIED_MS: Millis = 900;
 /** In a large swarm half of it may be away: so many at once, and then a pause. */
 const RETRIES_AT_ONCE = 4;
 const RETRIES_PAUSE_MS: Millis = 100;
@@ -83,7 +85,7 @@ export class Peers {
       .filter((id) => (this.#away.get(id) ?? Infinity) <= now)
       .sort((a, b) => (this.#away.get(a) ?? 0) - (this.#away.get(b) ?? 0));
     const tried = due.slice(0, RETRIES_AT_ONCE);
-    for (const id of tried) this.#away.set(id, this.#after(RETRY_AFTER_MS));
+    for (const id of tried) this.#away.set(id, this.#after(this.#pauseFor(id)));
     if (tried.length > 0) this.#pauseUntil = now + RETRIES_PAUSE_MS;
     return tried;
   }
@@ -92,7 +94,7 @@ export class Peers {
   onHeard(id: NodeId): void {
     const again = this.#away.get(id);
     // Not at once: whoever has called is comparing already, and has enough to do.
-    const soon = this.#after(RETRY_AFTER_MS);
+    const soon = this.#after(this.#pauseFor(id));
     if (again === undefined || again <= soon) return;
     this.#away.set(id, soon);
     this.#options.onDue();
@@ -119,8 +121,12 @@ export class Peers {
     // Of several calls the first that fails decides: it is tried again while the others are still under way.
     const known = this.#away.get(id);
     if (code === 'MALFORMED') this.#away.set(id, this.#after(RETRY_STRANGER_MS));
-    else if (known === undefined) this.#away.set(id, this.#after(RETRY_AFTER_MS));
+    else if (known === undefined) this.#away.set(id, this.#after(this.#pauseFor(id)));
     this.#options.onDue();
+  }
+
+  #pauseFor(id: NodeId): Millis {
+    return this.#options.self < id ? RETRY_AFTER_MS : RETRY_UNHURRIED_MS;
   }
 
   #after(pause: Millis): Millis {

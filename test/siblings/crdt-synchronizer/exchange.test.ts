@@ -54,7 +54,7 @@ describe('a document that is refused', () => {
     isWhole = true;
     lab.runUntil(() => lab.sites.every(({ library }) => library.read('hits').value === 5), 5_000);
     for (const { library } of lab.sites) expect(library.read('hits').value).toBe(5);
-    lab.run(5_000);
+    lab.run(30_000);
     const troubles = lab.sites.flatMap((site) => site.troubles);
     expect(new Set(troubles.map(({ code }) => code))).toEqual(new Set(['LIMIT_EXCEEDED']));
     for (const { message } of troubles) expect(message).toMatch(/big has \d+ bytes/);
