@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { NodeId } from '../protocol/ids.ts';
+import type { Millis, NodeId } from '../protocol/ids.ts';
 import type { TaskEvent } from '../tasks/event.ts';
 import type { TaskMachine } from '../tasks/machine.ts';
 import { isMissing, writeWhole } from './files.ts';
 import type { SwarmFolder } from './layout.ts';
-import { whereaboutsBeside, whereaboutsIn } from './whereabouts.ts';
+import { whereaboutsOf } from './whereabouts.ts';
 
 interface AddressBookOptions {
   readonly folder: SwarmFolder;
@@ -15,6 +15,9 @@ interface AddressBookOptions {
 
 const schema = z.record(z.string(), z.string());
 
+/** Members come by the dozen: what is learned of them within this time is written together. */
+const SAVE_AFTER_MS: Millis = 200;
+
 /**
  * Where the other nodes are to be found: those of this machine by what they publish in the folder, all
  * others by what the log says, and before this node has read its log again, by what it said last time.
@@ -22,6 +25,7 @@ const schema = z.record(z.string(), z.string());
 export class AddressBook {
   readonly #options: AddressBookOptions;
   readonly #known: Map<string, string>;
+  #saving: NodeJS.Timeout | undefined;
 
   constructor(options: AddressBookOptions) {
     this.#options = options;
@@ -30,8 +34,7 @@ export class AddressBook {
 
   /** Takes in what other members said before this node had a log. */
   learn(members: readonly { readonly id: string; readonly url: string | null }[]): void {
-    for (const { id, url } of members) if (url !== null) this.#known.set(id, url);
-    this.#save();
+    for (const { id, url } of members) if (url !== null) this.#know(id, url);
   }
 
   onApplied(events: readonly TaskEvent[]): void {
@@ -41,21 +44,36 @@ export class AddressBook {
   /** Everything may have changed. */
   onRestored(): void {
     for (const { id, url } of this.#options.machine.members.values()) {
-      if (url !== undefined) this.#known.set(id, url);
+      if (url !== undefined) this.#know(id, url);
     }
-    this.#save();
   }
 
   find(peer: NodeId): string | undefined {
     const { folder, machine } = this.#options;
-    const here = [...whereaboutsIn(folder), ...whereaboutsBeside(folder)];
-    const published = here.find(({ memberId }) => memberId === peer)?.url;
-    return published ?? machine.members.get(peer)?.url ?? this.#known.get(peer);
+    return whereaboutsOf(folder, peer)?.url ?? machine.members.get(peer)?.url ?? this.#known.get(peer);
+  }
+
+  /** What was learned last is written. */
+  close(): void {
+    if (this.#saving !== undefined) this.#save();
+  }
+
+  #know(id: string, url: string): void {
+    if (this.#known.get(id) === url) return;
+    this.#known.set(id, url);
+    this.#saving ??= setTimeout(() => this.#save(), SAVE_AFTER_MS);
   }
 
   #save(): void {
+    clearTimeout(this.#saving);
+    this.#saving = undefined;
     const { folder, name } = this.#options;
-    writeWhole(folder.addresses(name), `${JSON.stringify(Object.fromEntries(this.#known))}\n`, 0o600);
+    try {
+      writeWhole(folder.addresses(name), `${JSON.stringify(Object.fromEntries(this.#known))}\n`, 0o600);
+    } catch (error) {
+      // What is wrong with the disk, the log will say; the log says all of this again, too.
+      if (!(error instanceof Error && 'code' in error)) throw error;
+    }
   }
 }
 

@@ -253,24 +253,12 @@ export class SwarmClient implements Swarm {
   }
 
   async #dial(deadline: number): Promise<ClientLink> {
-    const { dials, folder, only, url: there, except } = this.#options;
-    const { nodes, seeds = [], clusterId, host = '' } = loadRoster(folder);
+    const { dials, folder, url: there } = this.#options;
+    const { clusterId, host = '' } = loadRoster(folder);
     const credentials = { clusterId: clusterId as ClusterId, token: loadToken(folder), from: host };
     let lastWords = '';
     do {
-      const silent = [...this.#silent];
-      const near = [
-        ...whereaboutsIn(folder).filter(({ name }) => name !== except),
-        ...whereaboutsBeside(folder),
-      ]
-        .filter(({ memberId }) => only === undefined || memberId === only)
-        .map(({ url }) => url);
-      const far =
-        seeds.length === 0 || only !== undefined
-          ? []
-          : [...seeds, ...nodes.flatMap(({ id }) => knownAddresses(folder, id as NodeId))];
-      const anywhere = [...near, ...far].sort((a, b) => silent.indexOf(a) - silent.indexOf(b));
-      for (const url of there === undefined ? anywhere : [there]) {
+      for (const url of there === undefined ? this.#anywhere() : [there]) {
         const timeoutMs = Math.min(SILENCE_MS, Math.max(LEAST_TRY_MS, deadline - performance.now()));
         const outcome = await this.#tryUrl(url, { ...credentials, timeoutMs });
         if (typeof outcome !== 'string') return outcome;
@@ -281,6 +269,24 @@ export class SwarmClient implements Swarm {
     } while (performance.now() < deadline && !this.#closed);
     const message = `no node of the swarm in ${folder.root} answers${lastWords}; start it with "raft-manager up"`;
     throw new SwarmError('NOT_RUNNING', message);
+  }
+
+  /** Addresses at which somebody may be; who said nothing when asked comes last. */
+  #anywhere(): readonly string[] {
+    const { except, folder, only } = this.#options;
+    const { nodes, seeds = [] } = loadRoster(folder);
+    const near = [
+      ...whereaboutsIn(folder).filter(({ name }) => name !== except),
+      ...whereaboutsBeside(folder),
+    ]
+      .filter(({ memberId }) => only === undefined || memberId === only)
+      .map(({ url }) => url);
+    const far =
+      seeds.length === 0 || only !== undefined
+        ? []
+        : [...seeds, ...nodes.flatMap(({ id }) => knownAddresses(folder, id as NodeId))];
+    const silent = [...this.#silent];
+    return [...near, ...far].sort((a, b) => silent.indexOf(a) - silent.indexOf(b));
   }
 
   /** A link to the node there, or why there is none. */

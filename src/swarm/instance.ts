@@ -334,6 +334,7 @@ export class Instance {
     clearInterval(this.#sweep);
     await Promise.all(this.#companions.map((companion) => companion.stop?.()));
     await this.#required().stop(manner);
+    this.#options.addresses.close();
     withdrawEndpoint(this.#options.folder, this.#options.name);
   }
 

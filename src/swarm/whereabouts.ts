@@ -18,6 +18,14 @@ export function whereaboutsIn(folder: SwarmFolder): readonly Whereabouts[] {
   return publishedIn(folder, loadRoster(folder));
 }
 
+/** One of them: under its name, or under what it was named when it came back without its data. */
+export function whereaboutsOf(folder: SwarmFolder, memberId: NodeId): Whereabouts | undefined {
+  const roster = loadRoster(folder);
+  const nodes = roster.nodes.filter(({ id }) => memberId === id || memberId.startsWith(`${id}.`));
+  const isIt = (one: Whereabouts): boolean => one.memberId === memberId;
+  return publishedIn(folder, { ...roster, nodes }).find(isIt) ?? whereaboutsBeside(folder).find(isIt);
+}
+
 /**
  * Those of the swarm on this machine that an instance of `folder` has joined: when all of it is started anew, none of
  * the addresses that the instance knows is right any more.

@@ -3,7 +3,7 @@ import { SwarmError } from '../../protocol/errors.ts';
 import type { Millis, NodeId } from '../../protocol/ids.ts';
 import { Comparison, type TakenIn } from './comparison.ts';
 import type { Library } from './library.ts';
-import { isRelayed } from './neighbours.ts';
+import { isRelayed, neighboursOf } from './neighbours.ts';
 import { News } from './news.ts';
 import { encodePeer, type NamedUpdate, NOTHING_KNOWN, type PeerRequest } from './peer-wire.ts';
 import { type Done, Peers, type PeersOptions } from './peers.ts';
@@ -23,6 +23,9 @@ export interface GossipOptions extends PeersOptions {
 /** Between two comparisons with somebody, while there is something to tell and while there is not. */
 const COMPARE_EVERY_MS: Millis = 400;
 const COMPARE_EVERY_QUIET_MS: Millis = 1_000;
+
+/** Share of the comparisons that are with anybody, and not with one of those whom news are told. */
+const AMONG_ALL = 1 / 8;
 
 /**
  * What was cleared everywhere is forgotten after this: longer than any request lives, so that nothing is under way any
@@ -165,17 +168,25 @@ export class Gossip {
     const { clock, presence, random } = this.#options;
     const now = clock.now();
     this.#isTicking = true;
-    for (const id of this.peers.dueAgain()) this.#compare(id);
+    const due = this.peers.dueAgain();
+    if (due !== undefined) this.#compare(due);
     if (now >= this.#compareAt) {
       presence.beat();
       this.#compareAt = now + COMPARE_EVERY_QUIET_MS * (0.75 + random() / 2);
-      const { reachable } = this.peers;
-      const chosen = reachable[Math.floor(random() * reachable.length)];
+      const chosen = this.#choose();
       if (chosen !== undefined) this.#compare(chosen);
       this.#forgetGone();
     }
     this.#isTicking = false;
     this.#schedule();
+  }
+
+  /** Mostly somebody to whom there is a link already; but what everybody has, everybody has to hear of everybody. */
+  #choose(): NodeId | undefined {
+    const { random, self } = this.#options;
+    const { reachable } = this.peers;
+    const among = random() < AMONG_ALL ? reachable : neighboursOf(self, reachable);
+    return among[Math.floor(random() * among.length)];
   }
 
   /** The next look: at the next comparison, or when somebody who is away is to be tried again. */

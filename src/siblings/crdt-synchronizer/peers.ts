@@ -32,9 +32,12 @@ interface PeersEvents {
  */
 const RETRY_AFTER_MS: Millis = 300;
 const RETRY_UNHURRIED_MS: Millis = 900;
-/** In a large swarm half of it may be away: so many at once, and then a pause. */
-const RETRIES_AT_ONCE = 4;
-const RETRIES_PAUSE_MS: Millis = 100;
+/**
+ * In a large swarm many may be away, or all of them not up yet: an instance calls one after the other, and all together no
+ * more than some 25 a second. Nor does any of them wait long for the first link between two sides.
+ */
+const PAUSE_PER_MEMBER_MS: Millis = 40;
+const LONGEST_PAUSE_MS: Millis = 1_000;
 /** It does not know what it is asked: it is of an older release. */
 const RETRY_STRANGER_MS: Millis = 30_000;
 
@@ -77,17 +80,17 @@ export class Peers {
     return this.others.filter((id) => !this.#away.has(id));
   }
 
-  /** Who is away and was not tried for a while; each comes up again only after that while. */
-  dueAgain(): readonly NodeId[] {
+  /** Who is away and was not tried for the longest while; it comes up again only after that while. */
+  dueAgain(): NodeId | undefined {
     const now = this.#options.clock.now();
-    if (now < this.#pauseUntil) return [];
-    const due = this.others
-      .filter((id) => (this.#away.get(id) ?? Infinity) <= now)
-      .sort((a, b) => (this.#away.get(a) ?? 0) - (this.#away.get(b) ?? 0));
-    const tried = due.slice(0, RETRIES_AT_ONCE);
-    for (const id of tried) this.#away.set(id, this.#after(this.#pauseFor(id)));
-    if (tried.length > 0) this.#pauseUntil = now + RETRIES_PAUSE_MS;
-    return tried;
+    if (now < this.#pauseUntil) return undefined;
+    const { others } = this;
+    const dueOf = (id: NodeId): Millis => this.#away.get(id) ?? Infinity;
+    const [due] = others.filter((id) => dueOf(id) <= now).sort((a, b) => dueOf(a) - dueOf(b));
+    if (due === undefined) return undefined;
+    this.#away.set(due, this.#after(this.#pauseFor(due)));
+    this.#pauseUntil = this.#after(Math.min(LONGEST_PAUSE_MS, others.length * PAUSE_PER_MEMBER_MS));
+    return due;
   }
 
   /** It has said something: it may be within reach again. */

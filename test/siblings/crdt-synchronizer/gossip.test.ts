@@ -112,6 +112,16 @@ describe('instances that were cut off', () => {
   });
 });
 
+test('fifty of whom half are away call about once in a second each', () => {
+  const lab = new Lab({ seed: 7, sites: 50 });
+  lab.cut(Array.from({ length: 25 }, (_, index) => 2 * index + 1));
+  lab.run(2_000);
+  const before = lab.traffic.requests;
+  lab.run(10_000);
+  // Beside what those compare who hear each other.
+  expect(lab.traffic.requests - before).toBeLessThanOrEqual(50 * (14 + 14));
+});
+
 describe('a document that was cleared', () => {
   const clear = { op: 'clear', path: 'board' } as const;
 
