@@ -133,11 +133,15 @@ export class WalWitness {
     clearTimeout(this.#timer);
     await this.rest();
     try {
-      if (this.#failure !== null) throw this.#failure;
-      if (word !== undefined) await writeDurably(this.#file, encode(word, this.#owner), this.#nextSlot());
+      if (word !== undefined) await this.#tellLast(word);
     } finally {
       await this.#file.close();
     }
+  }
+
+  async #tellLast(word: Word): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    await writeDurably(this.#file, encode(word, this.#owner), this.#nextSlot());
   }
 
   #nextSlot(): number {
