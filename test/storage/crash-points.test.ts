@@ -33,7 +33,7 @@ const SEED = 20_260;
 const PATIENCE_MS = 600_000;
 const ACTIONS = 140;
 /** Every so many images, the log goes on from there, and a crash comes while it is opened. */
-const GO_ON_EVERY = 32;
+const GO_ON_EVERY = 48;
 
 /** The claims of a run, each with the number of steps that had been asked for when it was made. */
 interface Recording {
