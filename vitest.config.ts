@@ -3,16 +3,21 @@ import { defineConfig } from 'vitest/config';
 /** Real processes are slow to start on two cores; nothing in the tests depends on these bounds. */
 const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
 
+/** Nothing in these keeps anything for itself outside a test: they share one load of the code. */
+const core = ['agents', 'node', 'raft', 'tasks'].map((floor) => `test/${floor}/**/*.test.ts`);
+
 export default defineConfig({
   test: {
     // The runner leaves a core idle otherwise, which on two cores is half of the machine.
     maxWorkers: '100%',
     projects: [
+      { test: { name: 'core', include: core, isolate: false, ...patience } },
       {
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [
+            ...core,
             'test/architecture.test.ts',
             'test/process/**',
             'test/chaos/**',
@@ -28,6 +33,8 @@ export default defineConfig({
           name: 'process',
           include: ['test/process/**/*.test.ts'],
           fileParallelism: false,
+          // What is tested is in processes of its own.
+          isolate: false,
           // After the others: processes that are short of a core are slow to elect.
           sequence: { groupOrder: 1 },
           ...patience,
