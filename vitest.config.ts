@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Real processes are slow to start on two cores; nothing in the tests depends on these bounds. */
 const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
@@ -6,8 +7,20 @@ const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
 /** Nothing in these keeps anything for itself outside a test: they share one load of the code. */
 const core = ['agents', 'node', 'raft', 'tasks'].map((floor) => `test/${floor}/**/*.test.ts`);
 
+/** These go first: with one of them left for the end, the other processors have nothing to do meanwhile. */
+const SLOW = /\/(crash-points|simulation|steering|renewal|rotation|salvage|wal)\.test\.ts$/;
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isSlow = ({ moduleId }: TestSpecification): boolean => SLOW.test(moduleId);
+    return [...sorted.filter(isSlow), ...sorted.filter((file) => !isSlow(file))];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: SlowFirst },
     // The runner leaves a core idle otherwise, which on two cores is half of the machine.
     maxWorkers: '100%',
     projects: [

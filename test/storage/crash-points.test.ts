@@ -31,9 +31,9 @@ afterAll(() => folders.dispose());
 const SEED = 20_260;
 /** Half a minute on two idle cores; nothing depends on it. */
 const PATIENCE_MS = 600_000;
-const ACTIONS = 140;
+const ACTIONS = 135;
 /** Every so many images, the log goes on from there, and a crash comes while it is opened. */
-const GO_ON_EVERY = 48;
+const GO_ON_EVERY = 96;
 
 /** The claims of a run, each with the number of steps that had been asked for when it was made. */
 interface Recording {
