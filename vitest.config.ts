@@ -8,7 +8,8 @@ const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
 const core = ['agents', 'node', 'raft', 'tasks'].map((floor) => `test/${floor}/**/*.test.ts`);
 
 /** These go first: with one of them left for the end, the other processors have nothing to do meanwhile. */
-const SLOW = /\/(crash-points|simulation|steering|renewal|rotation|salvage|wal)\.test\.ts$/;
+const SLOW =
+  /\/(crash-points|simulation|steering|renewal|rotation|salvage|wal|process\/(mcp|failover|run|membership))\.test\.ts$/;
 
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -45,8 +46,7 @@ export default defineConfig({
         test: {
           name: 'process',
           include: ['test/process/**/*.test.ts'],
-          fileParallelism: false,
-          // What is tested is in processes of its own.
+          // What is tested is in processes of its own, and half of the time they wait for each other.
           isolate: false,
           // After the others: processes that are short of a core are slow to elect.
           sequence: { groupOrder: 1 },

@@ -1,8 +1,9 @@
 import { createPrivateKey } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { isMissing } from '../../src/swarm/files.ts';
 import { type Ended, eventually, openProject, type Project } from './harness.ts';
 
 const AGENT = '---\nname: guest\ndescription: joins\ncapabilities: [testing]\n---\nBody\n';
@@ -66,10 +67,9 @@ function overheard(project: Project, said: string[]): Project {
 
 /** Every file that a secret must not be in, and what it holds. */
 function filesOutside(folder: string): readonly { readonly path: string; readonly text: string }[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return namesIn(folder)
     .filter((name) => !/(^|\/)security\//.test(name) && !/(^|\/)token$/.test(name))
     .map((name) => join(folder, name))
-    .filter((path) => statSync(path).isFile())
     .map((path) => ({ path, text: plain(readFileSync(path)).toString('latin1') }));
 }
 
@@ -79,9 +79,22 @@ function plain(bytes: Buffer): Buffer {
   return behind[0] === 0x1f && behind[1] === 0x8b ? gunzipSync(behind) : bytes;
 }
 
+/** Of all files below `folder`. A swarm is at work in it: some go while this looks. */
+function namesIn(folder: string, below = ''): readonly string[] {
+  try {
+    return readdirSync(join(folder, below), { withFileTypes: true }).flatMap((one) => {
+      const name = join(below, one.name);
+      return one.isDirectory() ? namesIn(folder, name) : [name];
+    });
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
 /** What must be found nowhere of the keys and tokens that lie in `folder` now. */
 function secretsIn(folder: string): readonly string[] {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const names = namesIn(folder);
   const read = (wanted: RegExp): readonly string[] =>
     names.filter((name) => wanted.test(name)).map((name) => readFileSync(join(folder, name), 'utf8').trim());
   return [...read(/\.key(\.next)?$/).flatMap(wordsOfKey), ...read(/(^|\/)token$/).flatMap(wordsOfToken)];
