@@ -34,9 +34,9 @@ const RETRY_AFTER_MS: Millis = 300;
 const RETRY_UNHURRIED_MS: Millis = 900;
 /**
  * In a large swarm many may be away, or all of them not up yet: an instance calls one after the other, and all together no
- * more than some 25 a second. Nor does any of them wait long for the first link between two sides.
+ * more than some 50 a second. Nor does any of them wait long for the first link between two sides.
  */
-const PAUSE_PER_MEMBER_MS: Millis = 40;
+const PAUSE_PER_MEMBER_MS: Millis = 20;
 const LONGEST_PAUSE_MS: Millis = 1_000;
 /** It does not know what it is asked: it is of an older release. */
 const RETRY_STRANGER_MS: Millis = 30_000;
