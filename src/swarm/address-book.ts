@@ -5,6 +5,7 @@ import type { TaskEvent } from '../tasks/event.ts';
 import type { TaskMachine } from '../tasks/machine.ts';
 import { isMissing, writeWhole } from './files.ts';
 import type { SwarmFolder } from './layout.ts';
+import { soundJson } from './sound-json.ts';
 import { whereaboutsOf } from './whereabouts.ts';
 
 interface AddressBookOptions {
@@ -88,10 +89,9 @@ function readCache({
   name,
 }: Pick<AddressBookOptions, 'folder' | 'name'>): Readonly<Record<string, string>> {
   try {
-    const parsed = schema.safeParse(JSON.parse(readFileSync(folder.addresses(name), 'utf8')));
-    return parsed.success ? parsed.data : {};
+    return soundJson(readFileSync(folder.addresses(name), 'utf8'), schema) ?? {};
   } catch (error) {
-    if (isMissing(error) || error instanceof SyntaxError) return {};
+    if (isMissing(error)) return {};
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { NodeId } from '../protocol/ids.ts';
 import { isMissing, writeWhole } from './files.ts';
 import type { SwarmFolder } from './layout.ts';
+import { soundJson } from './sound-json.ts';
 
 const schema = z.object({
   url: z.string(),
@@ -23,10 +24,9 @@ export function publishEndpoint(folder: SwarmFolder, id: NodeId, endpoint: Endpo
 /** The endpoint a node published last; undefined when there is none. It may be gone all the same. */
 export function findEndpoint(folder: SwarmFolder, id: NodeId): Endpoint | undefined {
   try {
-    const parsed = schema.safeParse(JSON.parse(readFileSync(folder.endpoint(id), 'utf8')));
-    return parsed.success ? parsed.data : undefined;
+    return soundJson(readFileSync(folder.endpoint(id), 'utf8'), schema);
   } catch (error) {
-    if (isMissing(error) || error instanceof SyntaxError) return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

@@ -6,6 +6,7 @@ import {
   printParseErrorCode,
 } from 'jsonc-parser';
 import type { z } from 'zod';
+import { soundJson } from './sound-json.ts';
 
 /** What a file of ours holds, or where in it the first thing is wrong. Lines and columns count from 1. */
 export type JsonText<T> =
@@ -14,18 +15,9 @@ export type JsonText<T> =
 
 /** Reads JSON, and holds it against a schema. */
 export function readJsonText<T>(text: string, schema: z.ZodType<T>): JsonText<T> {
-  const sound = schema.safeParse(parsedFast(text));
-  return sound.success ? { ok: true, value: sound.data } : readWithPlaces(text, schema);
-}
-
-/** What is sound is read by the dozen, whenever an instance looks for another one. */
-function parsedFast(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  // What is sound is read by the dozen, whenever an instance looks for another one.
+  const sound = soundJson(text, schema);
+  return sound === undefined ? readWithPlaces(text, schema) : { ok: true, value: sound };
 }
 
 function readWithPlaces<T>(text: string, schema: z.ZodType<T>): JsonText<T> {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MAX_CRDT_CHECKPOINT_BYTES } from '../../protocol/limits.ts';
-import { recordValue } from '../../swarm/record-value.ts';
+import { soundJson } from '../../swarm/sound-json.ts';
 import { DATA_TYPES } from './data-type.ts';
 import type { SharedDocument } from './document.ts';
 
@@ -41,7 +41,7 @@ export function checkpointOf(document: SharedDocument, by: string): CheckpointRe
 
 /** The state in a record; undefined when there is none in it. */
 export function stateIn(value: string): Uint8Array | undefined {
-  const update = recordValue(value, schema)?.update;
+  const update = soundJson(value, schema)?.update;
   return typeof update === 'string' ? new Uint8Array(Buffer.from(update, 'base64')) : undefined;
 }
 

@@ -3,7 +3,7 @@ import { SwarmError } from '../../protocol/errors.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { Configuration } from '../../protocol/state.ts';
 import type { CompanionHost } from '../../swarm/companion.ts';
-import { recordValue } from '../../swarm/record-value.ts';
+import { soundJson } from '../../swarm/sound-json.ts';
 import type { RecordWrite } from '../../tasks/member-command.ts';
 import type { StoredRecord } from '../../tasks/state.ts';
 import { defaultPolicy, MAX_WEIGHT, MIN_WEIGHT, type Policy, policySchema } from './policy.ts';
@@ -88,7 +88,7 @@ function write(key: string, value: unknown, expect: number): RecordWrite {
 function noted<T>(records: Records, key: string, schema: z.ZodType<T>, otherwise: T): Noted<T> {
   const stored = records.get(`${NAMESPACE}/${key}`);
   if (stored === undefined) return { value: otherwise, version: 0 };
-  return { value: recordValue(stored.value, schema) ?? otherwise, version: stored.version };
+  return { value: soundJson(stored.value, schema) ?? otherwise, version: stored.version };
 }
 
 /** Adds to what was done, for people; whoever was faster is not overwritten, and then it is not told. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { MAX_LINE_CHARS } from '../../protocol/limits.ts';
-import { recordValue } from '../../swarm/record-value.ts';
+import { soundJson } from '../../swarm/sound-json.ts';
 
 /** Where the audit log is kept among the records of the log. */
 export const AUDIT_NAMESPACE = 'audit';
@@ -55,11 +55,11 @@ export const NO_END: ChainEnd = { sequence: 0, hash: NO_HASH };
 
 /** Undefined: it is no record of ours. */
 export function parseRecord(value: string): AuditRecord | undefined {
-  return recordValue(value, recordSchema);
+  return soundJson(value, recordSchema);
 }
 
 export function parseEnd(value: string): ChainEnd | undefined {
-  return recordValue(value, endSchema);
+  return soundJson(value, endSchema);
 }
 
 /** The texts of `events` as records behind `head`, and what is the head then. */

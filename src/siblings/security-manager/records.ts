@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { recordValue } from '../../swarm/record-value.ts';
+import { soundJson } from '../../swarm/sound-json.ts';
 import type { StoredRecord } from '../../tasks/state.ts';
 
 /** What the security manager keeps in the log. Nothing in it is secret: certificates, and hashes of tokens. */
@@ -97,7 +97,7 @@ export function readRecords(raw: Iterable<RawRecord>): SecurityRecords {
   for (const { key, value, version } of raw) {
     const [kind = '', name = ''] = splitKey(key);
     const schema = Object.hasOwn(SCHEMAS, kind) ? SCHEMAS[kind as Kind] : undefined;
-    const read = schema === undefined ? undefined : recordValue<unknown>(value, schema);
+    const read = schema === undefined ? undefined : soundJson<unknown>(value, schema);
     if (read !== undefined) found[kind as Kind].set(name, { value: read as never, version });
   }
   return found;
