@@ -13,7 +13,7 @@ import { knownAddresses } from './address-book.ts';
 import type { SwarmFolder } from './layout.ts';
 import { credentialsFor } from './link-credentials.ts';
 import type { Answers, ExecuteOptions, Notice, Query, Swarm } from './port.ts';
-import { loadRoster, loadToken } from './roster.ts';
+import { loadRoster, loadToken, type Roster } from './roster.ts';
 import { CommandSession, patienceFor } from './session.ts';
 import { whereaboutsBeside, whereaboutsIn } from './whereabouts.ts';
 import {
@@ -254,11 +254,12 @@ export class SwarmClient implements Swarm {
 
   async #dial(deadline: number): Promise<ClientLink> {
     const { dials, folder, url: there } = this.#options;
-    const { clusterId, host = '' } = loadRoster(folder);
+    const roster = loadRoster(folder);
+    const { clusterId, host = '' } = roster;
     const credentials = { clusterId: clusterId as ClusterId, token: loadToken(folder), from: host };
     let lastWords = '';
     do {
-      for (const url of there === undefined ? this.#anywhere() : [there]) {
+      for (const url of there === undefined ? this.#anywhere(roster) : [there]) {
         const timeoutMs = Math.min(SILENCE_MS, Math.max(LEAST_TRY_MS, deadline - performance.now()));
         const outcome = await this.#tryUrl(url, { ...credentials, timeoutMs });
         if (typeof outcome !== 'string') return outcome;
@@ -272,9 +273,8 @@ export class SwarmClient implements Swarm {
   }
 
   /** Addresses at which somebody may be; who said nothing when asked comes last. */
-  #anywhere(): readonly string[] {
+  #anywhere({ nodes, seeds = [] }: Roster): readonly string[] {
     const { except, folder, only } = this.#options;
-    const { nodes, seeds = [] } = loadRoster(folder);
     const near = [
       ...whereaboutsIn(folder).filter(({ name }) => name !== except),
       ...whereaboutsBeside(folder),

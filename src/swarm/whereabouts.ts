@@ -18,32 +18,44 @@ export function whereaboutsIn(folder: SwarmFolder): readonly Whereabouts[] {
   return publishedIn(folder, loadRoster(folder));
 }
 
-/** One of them: under its name, or under what it was named when it came back without its data. */
-export function whereaboutsOf(folder: SwarmFolder, memberId: NodeId): Whereabouts | undefined {
-  const roster = loadRoster(folder);
-  const nodes = roster.nodes.filter(({ id }) => memberId === id || memberId.startsWith(`${id}.`));
-  const isIt = (one: Whereabouts): boolean => one.memberId === memberId;
-  return publishedIn(folder, { ...roster, nodes }).find(isIt) ?? whereaboutsBeside(folder).find(isIt);
-}
-
 /**
  * Those of the swarm on this machine that an instance of `folder` has joined: when all of it is started anew, none of
  * the addresses that the instance knows is right any more.
  */
 export function whereaboutsBeside(folder: SwarmFolder): readonly Whereabouts[] {
-  const { beside, clusterId } = loadRoster(folder);
+  return placesBeside(loadRoster(folder)).flatMap((place) => publishedIn(...place));
+}
+
+/** A member of either: under its name, or under what it was named when it came back without its data. */
+export function whereaboutsOf(folder: SwarmFolder, memberId: NodeId): Whereabouts | undefined {
+  const roster = loadRoster(folder);
+  const mayBeIt = ({ id }: { readonly id: string }): boolean =>
+    memberId === id || memberId.startsWith(`${id}.`);
+  for (const [place, { nodes }] of [[folder, roster] as const, ...placesBeside(roster)]) {
+    const found = publishedIn(place, { nodes: nodes.filter(mayBeIt) }).find(
+      (one) => one.memberId === memberId,
+    );
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+type Place = readonly [folder: SwarmFolder, roster: Roster];
+
+/** None or one. */
+function placesBeside({ beside, clusterId }: Roster): readonly Place[] {
   if (beside === undefined) return [];
   const there = swarmFolder(beside);
   try {
     const roster = loadRoster(there);
-    return roster.clusterId === clusterId ? publishedIn(there, roster) : [];
+    return roster.clusterId === clusterId ? [[there, roster]] : [];
   } catch (error) {
     if (error instanceof SwarmError && error.code === 'NOT_RUNNING') return [];
     throw error;
   }
 }
 
-function publishedIn(folder: SwarmFolder, { nodes }: Roster): readonly Whereabouts[] {
+function publishedIn(folder: SwarmFolder, { nodes }: Pick<Roster, 'nodes'>): readonly Whereabouts[] {
   return nodes.flatMap(({ id }) => {
     const name = id as NodeId;
     const url = findEndpoint(folder, name)?.url;
