@@ -6,7 +6,7 @@ import { type Configuration, isJoint } from '../../protocol/state.ts';
 import type { CompanionHost } from '../../swarm/companion.ts';
 import type { MembershipChange } from '../../swarm/member-change.ts';
 import { type Adjustment, noteAdjustment } from './notebook.ts';
-import { isSound, type Observation } from './observation.ts';
+import { isSame, isSound, type Observation } from './observation.ts';
 import type { Plan, PlanStep } from './plan.ts';
 import type { Applied } from './requests.ts';
 import { refusalOf, wayBack } from './safety.ts';
@@ -183,8 +183,4 @@ function votersAfter(voters: readonly NodeId[], changes: readonly MembershipChan
 
 function outcome(steps: number, { learners, voters }: Configuration): Applied {
   return { steps, voters, learners };
-}
-
-function isSame(left: readonly string[], right: readonly string[]): boolean {
-  return left.length === right.length && left.every((id) => right.includes(id));
 }

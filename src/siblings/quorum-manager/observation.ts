@@ -44,3 +44,12 @@ export function isGivenUp({ isLeader, reachable, silentMs }: Observation, replac
 export function isSound({ isLeader, keepsUp, reachable }: Observation): boolean {
   return isLeader || (reachable && keepsUp);
 }
+
+export function votersIn(observations: readonly Observation[]): readonly NodeId[] {
+  return observations.filter(({ voter }) => voter).map(({ id }) => id);
+}
+
+/** The same members, in whatever order. */
+export function isSame(left: readonly NodeId[], right: readonly NodeId[]): boolean {
+  return left.length === right.length && left.every((id) => right.includes(id));
+}

@@ -2,7 +2,7 @@ import type { NodeStatus } from '../../node/port.ts';
 import type { Millis, NodeId } from '../../protocol/ids.ts';
 import { type Configuration, isJoint } from '../../protocol/state.ts';
 import type { MembershipChange } from '../../swarm/member-change.ts';
-import { isSound, type Observation } from './observation.ts';
+import { isSame, isSound, type Observation, votersIn } from './observation.ts';
 import { plan } from './plan.ts';
 import type { Policy } from './policy.ts';
 import { refusalOf, wayBack } from './safety.ts';
@@ -185,8 +185,7 @@ export class Pilot {
 
   /** Nothing more is ordered before the new voters are sound; when they do not become so, what was before is put back. */
   #judge({ began, before, newcomers, voters }: Trial, policy: Policy, now: Millis): Order | undefined {
-    const present = this.#observations.filter(({ voter }) => voter).map(({ id }) => id);
-    const isStill = present.length === voters.length && present.every((id) => voters.includes(id));
+    const isStill = isSame(votersIn(this.#observations), voters);
     // It came to nothing, or somebody else has let others vote: that is not to be taken back.
     const isProven = newcomers.every((id) => this.#observations.some((one) => one.id === id && isSound(one)));
     if (isStill && !isProven && now - began < TRIAL_MS) return undefined;

@@ -1,7 +1,7 @@
 import type { NodeId } from '../../protocol/ids.ts';
 import type { MembershipChange } from '../../swarm/member-change.ts';
 import { confidenceIn } from './confidence.ts';
-import { isGivenUp, isSound, type Observation } from './observation.ts';
+import { isGivenUp, isSound, type Observation, votersIn } from './observation.ts';
 import type { Policy, Strategy } from './policy.ts';
 import { selectVoters } from './selection.ts';
 import { type Strength, strengthOf } from './strength.ts';
@@ -47,7 +47,7 @@ export function plan(
   policy: Policy,
   barred: ReadonlySet<NodeId> = new Set(),
 ): Plan {
-  const present = observations.filter(({ voter }) => voter).map(({ id }) => id);
+  const present = votersIn(observations);
   const learners = observations.filter(({ voter }) => !voter).map(({ id }) => id);
   const { reasons, voters } = selectVoters(observations, policy, barred);
   const steps = stepsBetween(present, voters, { observations, policy });

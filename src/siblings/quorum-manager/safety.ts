@@ -1,7 +1,7 @@
 import type { NodeId } from '../../protocol/ids.ts';
 import type { Configuration } from '../../protocol/state.ts';
 import type { MembershipChange } from '../../swarm/member-change.ts';
-import { isSound, type Observation } from './observation.ts';
+import { isSound, type Observation, votersIn } from './observation.ts';
 import type { Policy } from './policy.ts';
 import { strengthOf } from './strength.ts';
 
@@ -50,8 +50,4 @@ export function wayBack(
     ...leaving.map((id): MembershipChange => ({ type: 'add-learner', id })),
   ];
   return { changes, voters };
-}
-
-function votersIn(observations: readonly Observation[]): readonly NodeId[] {
-  return observations.filter(({ voter }) => voter).map(({ id }) => id);
 }

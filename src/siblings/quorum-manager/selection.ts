@@ -1,6 +1,6 @@
 import type { NodeId } from '../../protocol/ids.ts';
 import { inOrder } from './merits.ts';
-import { isGivenUp, isSound, type Observation } from './observation.ts';
+import { isGivenUp, isSound, type Observation, votersIn } from './observation.ts';
 import type { Policy, Strategy } from './policy.ts';
 import { strengthOf } from './strength.ts';
 
@@ -34,7 +34,7 @@ export function selectVoters(
   policy: Policy,
   barred: ReadonlySet<NodeId> = new Set(),
 ): Selection {
-  const present = observations.filter(({ voter }) => voter).map(({ id }) => id);
+  const present = votersIn(observations);
   const field = fieldOf(observations, policy, barred);
   if (field === undefined) return { voters: present, reasons: ['Nobody leads here, so nothing is changed.'] };
   const reasons = [...standing(field, policy)];
