@@ -9,6 +9,9 @@ import { isRemoved } from './removal.ts';
 
 const schema = z.object({ at: z.string(), why: z.string() });
 
+/** Where the log keeps who is to be quarantined; beside it, what the security manager knows of certificates and tokens. */
+export const POLICY_RECORD = { namespace: 'security', key: 'quarantine-policy' } as const;
+
 /** Why an instance stopped itself, and stays down until a person has decided. */
 type Quarantine = Readonly<z.output<typeof schema>>;
 

@@ -11,6 +11,7 @@ import type { TaskMachine } from '../tasks/machine.ts';
 import { nameOf } from './blob-store.ts';
 import { isMissing } from './files.ts';
 import { type SwarmFolder, swarmFolder } from './layout.ts';
+import { POLICY_RECORD } from './quarantine.ts';
 import { bootstrapConfiguration, draftSwarm, type Roster } from './roster.ts';
 
 /** What a swarm knows that another one begins with. */
@@ -52,17 +53,13 @@ export async function refound(place: string, roster: Roster, legacy: Legacy): Pr
   return swarmFolder(place);
 }
 
-/** What the security manager keeps, but for what it is to do about members that misbehave. */
-const ACCESS = 'security';
-const POLICY = 'quarantine-policy';
-
 /**
- * Authorities, certificates, tokens and roles are of the swarm that was: they let nobody in here. They leave the machine
- * by commands like any others, behind the last entry; returned is where the log goes on then.
+ * Authorities, certificates, tokens and roles are of the swarm that was: they let nobody in here. But for the policy, they
+ * leave the machine by commands like any others, behind the last entry; returned is where the log goes on then.
  */
 function withoutAccess({ machine, last }: Legacy): LogPosition {
   const gone = [...machine.records.values()].filter(
-    ({ namespace, key }) => namespace === ACCESS && key !== POLICY,
+    ({ namespace, key }) => namespace === POLICY_RECORD.namespace && key !== POLICY_RECORD.key,
   );
   let { index } = last;
   for (let from = 0; from < gone.length; from += MAX_RECORD_WRITES) {

@@ -1,6 +1,6 @@
 import { decodeUpdate } from 'yjs';
 import { Cursor } from './update-cursor.ts';
-import { skipPiece } from './update-shape.ts';
+import { CLOCK_AND_LENGTH, skipPiece } from './update-shape.ts';
 
 /** Pieces, or deletions, of one client that follow each other: what its number and their count are written before. */
 interface Run {
@@ -82,8 +82,6 @@ function deletionsIn(cursor: Cursor): readonly Run[] {
   }
   return runs;
 }
-
-const CLOCK_AND_LENGTH = 2;
 
 function written(
   { pieces, deletions }: { readonly pieces: readonly Run[]; readonly deletions: readonly Run[] },

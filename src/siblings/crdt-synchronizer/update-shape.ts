@@ -36,7 +36,8 @@ export function isStateVector(bytes: Uint8Array): boolean {
 }
 
 const CLIENT_AND_CLOCK = 2;
-const CLOCK_AND_LENGTH = 2;
+/** Of each deletion. */
+export const CLOCK_AND_LENGTH = 2;
 
 /** What a piece is: the low five bits of its first byte. Of Yjs' eleven kinds those that documents here consist of. */
 const PIECE = { collected: 0, deleted: 1, text: 4, values: 8, gap: 10 } as const;

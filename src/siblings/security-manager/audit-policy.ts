@@ -1,3 +1,4 @@
+import { POLICY_RECORD } from '../../swarm/quarantine.ts';
 import type { TaskMachine } from '../../tasks/machine.ts';
 
 /**
@@ -13,9 +14,6 @@ const QUARANTINE_POLICIES = ['off', 'witnessed', 'reported'] as const;
 export type QuarantinePolicy = (typeof QUARANTINE_POLICIES)[number];
 
 const DEFAULT_QUARANTINE_POLICY: QuarantinePolicy = 'witnessed';
-
-/** Where the swarm keeps it. */
-export const POLICY_RECORD = { namespace: 'security', key: 'quarantine-policy' } as const;
 
 export function policyIn({ records }: Pick<TaskMachine, 'records'>): QuarantinePolicy {
   const value = records.get(`${POLICY_RECORD.namespace}/${POLICY_RECORD.key}`)?.value;

@@ -8,6 +8,7 @@ import {
 } from 'node:crypto';
 import { SwarmError } from '../../protocol/errors.ts';
 import { type CertifiedIdentity, identityUri } from '../../transport/client-credentials.ts';
+import { DAY_MS } from './certificate-life.ts';
 
 /** Whoever has the key may say who belongs to the swarm. */
 export interface Authority {
@@ -29,7 +30,7 @@ export interface Issue {
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 /** An authority outlives what it has signed; `rotate` replaces it long before. */
-const AUTHORITY_LIFE_MS = 10 * 365 * 24 * 60 * 60 * 1000;
+const AUTHORITY_LIFE_MS = 10 * 365 * DAY_MS;
 /** Clocks of two machines differ: certificates begin so long before they are made. */
 const CLOCK_SKEW_MS = 5 * 60 * 1000;
 

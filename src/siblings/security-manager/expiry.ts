@@ -1,12 +1,13 @@
 import { X509Certificate } from 'node:crypto';
 import { certificatesIn } from '../../swarm/link-credentials.ts';
 import { lifeOf } from './authority.ts';
+import { DAY_MS } from './certificate-life.ts';
 import { renewalOf } from './duties.ts';
 import type { Guarded } from './guarded.ts';
 
 /** A certificate that should have been replaced by now is a sign that somebody has to look. */
 const OVERDUE = 1 / 4;
-const AUTHORITY_NOTICE_MS = 180 * 24 * 60 * 60 * 1000;
+const AUTHORITY_NOTICE_MS = 180 * DAY_MS;
 
 /** When a certificate that was not replaced is worth a warning. */
 export function warningAt(certificate: string): number {
