@@ -21,7 +21,8 @@ import { type Operation, parseOperations, parsePath } from './operation.ts';
 import type { NamedUpdate, PeerRequest } from './peer-wire.ts';
 import type { Done, PeersOptions } from './peers.ts';
 import { type OwnWords, Presence } from './presence.ts';
-import { type Life, openUpdateStore, type UpdateStore } from './update-store.ts';
+import type { Life } from './update-files.ts';
+import { openUpdateStore, type UpdateStore } from './update-store.ts';
 import { Watchers } from './watchers.ts';
 
 export interface SynchronizerOptions {

@@ -1,14 +1,16 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SwarmError } from '../../protocol/errors.ts';
-import { type Ending, encodeRecord, FILE_HEADER, readRecords, type UpdateRecord } from './update-record.ts';
-
-/** Who writes: one life of an instance. */
-export interface Life {
-  /** Of 32 bits, as Yjs calls whoever writes. */
-  readonly client: number;
-  readonly actor: string;
-}
+import {
+  diskError,
+  isUpdateFile,
+  type Life,
+  nameOf,
+  numberOf,
+  type Reading,
+  readFiles,
+} from './update-files.ts';
+import { encodeRecord, FILE_HEADER, type UpdateRecord } from './update-record.ts';
 
 /** Where what the documents have become is kept. Behind a port, so that the engine runs without a disk. */
 export interface UpdateStore {
@@ -30,30 +32,15 @@ export interface UpdateStore {
 
 type Settled = (failure: SwarmError | undefined) => void;
 
-interface StoreOptions {
-  readonly folder: string;
+interface StoreOptions extends Reading {
   /** A life that nobody had before. */
   draw(): Life;
-  /** What is in the files, in some order; what is there twice comes twice. @throws SwarmError when it makes no sense */
-  onUpdate(name: string, update: Uint8Array): void;
-  /** For the operator: what was found damaged, and what is done about it. */
-  onDamage(error: SwarmError): void;
 }
 
 export interface OpenedStore {
   readonly store: UpdateStore;
   readonly life: Life;
 }
-
-interface Found {
-  life: Life | undefined;
-  /** The file that was written last ends with the seal of its life. */
-  isSealed: boolean;
-  readonly files: readonly string[];
-  readonly damaged: readonly string[];
-}
-
-const FILE_NAME = /^(\d{8})\.(state|log)$/;
 
 /** Logs that may lie about before they are made one: every start that writes begins another. */
 const MAX_LOGS = 8;
@@ -84,72 +71,6 @@ export async function openUpdateStore(options: StoreOptions): Promise<OpenedStor
   } catch (error) {
     throw diskError(folder, error);
   }
-}
-
-async function readFiles({ folder, onDamage, onUpdate }: StoreOptions): Promise<Found> {
-  const files = (await readdir(folder)).filter((name) => FILE_NAME.test(name)).sort(inOrder);
-  const damaged: string[] = [];
-  let life: Life | undefined;
-  let isSealed = false;
-  for (const name of files) {
-    let records = 0;
-    let isWhole = false;
-    let ending: Ending | SwarmError;
-    let refused: SwarmError | undefined;
-    const take = (record: UpdateRecord & { readonly type: 'update' }): void => {
-      try {
-        onUpdate(record.name, record.update);
-      } catch (error) {
-        refused = readingError(folder, error);
-      }
-    };
-    try {
-      ending = readRecords(await readFile(join(folder, name)), (record) => {
-        if (record.type === 'update') take(record);
-        else if (record.type === 'life') life = { client: record.client, actor: record.actor };
-        else if (record.type === 'end') isWhole = record.records === records;
-        records += 1;
-        isSealed = record.type === 'sealed';
-      });
-    } catch (error) {
-      // A disk that does not give it back: the others have it, too.
-      ending = readingError(folder, error);
-    }
-    ending = refused ?? ending;
-    if (ending !== 'whole') isSealed = false;
-    // A state gets its name when all of it is there; a log ends where its process did.
-    const isGood = name.endsWith('.state')
-      ? isWhole && ending === 'whole'
-      : ending === 'whole' || ending === 'torn';
-    if (isGood) continue;
-    damaged.push(name);
-    onDamage(damageOf(folder, { name, ending, records }));
-  }
-  return { files, damaged, life, isSealed };
-}
-
-/** The log of a number goes on where the state of that number ends. */
-function inOrder(one: string, other: string): number {
-  return numberOf(one) - numberOf(other) || Number(one.endsWith('.log')) - Number(other.endsWith('.log'));
-}
-
-function damageOf(
-  folder: string,
-  {
-    name,
-    ending,
-    records,
-  }: { readonly name: string; readonly ending: Ending | SwarmError; readonly records: number },
-): SwarmError {
-  const how = ending instanceof SwarmError ? `not to be read (${ending.message})` : ending;
-  return new SwarmError(
-    'DATA_DAMAGED',
-    `${name} in ${folder} is ${how} behind its record ${records}: what lies before is used, the file is kept as ${name}.damaged, and the other instances are asked for the rest. What only this one knew, and wrote behind that place, is lost`,
-  );
-}
-
-function numberOf(name: string): number {
-  return Number.parseInt(name, 10);
 }
 
 interface FileStoreOptions {
@@ -296,7 +217,7 @@ class FileStore implements UpdateStore {
   async #removeBefore(number: number): Promise<void> {
     const { folder } = this.#options;
     for (const name of await readdir(folder)) {
-      if (FILE_NAME.test(name) && numberOf(name) < number) await unlink(join(folder, name));
+      if (isUpdateFile(name) && numberOf(name) < number) await unlink(join(folder, name));
     }
     await syncFolder(folder);
   }
@@ -349,10 +270,6 @@ class FileStore implements UpdateStore {
   }
 }
 
-function nameOf(number: number, kind: 'state' | 'log'): string {
-  return `${String(number).padStart(8, '0')}.${kind}`;
-}
-
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
@@ -360,26 +277,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
-
-function diskError(folder: string, cause: unknown): SwarmError {
-  if (cause instanceof SwarmError) return cause;
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new SwarmError(
-    NO_ROOM.has(code) ? 'DISK_FULL' : 'DISK_FAILED',
-    NO_ROOM.has(code)
-      ? `there is no room for the shared documents in ${folder}: ${reason}. Nothing more is taken from clients before there is`
-      : `the shared documents in ${folder} cannot be written: ${reason}. Nothing more is taken from clients until this instance is started anew; mend the disk first`,
-    { folder },
-  );
-}
-
-/** @throws what is a bug of ours */
-function readingError(folder: string, cause: unknown): SwarmError {
-  if (cause instanceof SwarmError) return cause;
-  if (cause instanceof Error && 'code' in cause) return diskError(folder, cause);
-  throw cause;
 }
